@@ -1,0 +1,3 @@
+"""redloop: a Redis-compatible server on one event loop, in one Python process."""
+
+__version__ = "0.1.0"
