@@ -1,0 +1,148 @@
+"""Real server processes for tests: the oracle (redis-server 8.0) and redloop, each in a temporary directory of its own.
+
+Both listen on a unix socket (cheap connections) and on a free loopback port. A test that needs other settings starts its own:
+`with start("redloop", "--requirepass", "x") as server:`. Which redloop runs (interpreted or compiled, uvloop or asyncio) is
+decided by what `import redloop` finds here and by the environment, which is passed on.
+
+The oracle is looked for in `$REDLOOP_ORACLE` (a folder with redis-server in it), else `scripts/oracle` says where it is. Where
+none can be had the tests that need it skip; under CI they fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+START_SECONDS = 20.0
+
+
+class OracleMissingError(Exception):
+    """No real redis-server on this machine."""
+
+
+@functools.cache
+def oracle_folder() -> str:
+    """The folder that holds redis-server, redis-cli and their kin."""
+    named = os.environ.get("REDLOOP_ORACLE", "")
+    if named:
+        if os.access(os.path.join(named, "redis-server"), os.X_OK):
+            return named
+        raise OracleMissingError(f"REDLOOP_ORACLE={named} holds no redis-server")
+    script = ROOT / "scripts" / "oracle"
+    if not script.exists():
+        raise OracleMissingError("set REDLOOP_ORACLE to a folder that holds redis-server 8.0")
+    answer = subprocess.run([str(script)], capture_output=True, text=True, check=False)
+    folder = answer.stdout.strip()
+    if answer.returncode or not folder:
+        raise OracleMissingError(answer.stderr.strip() or "scripts/oracle found no redis-server 8.0")
+    return folder
+
+
+def free_port() -> int:
+    """A loopback port nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def redloop_command() -> list[str]:
+    return [sys.executable, "-m", "redloop"]
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with the redloop that is imported here first on the path of the child."""
+    env = dict(os.environ)
+    found = importlib.util.find_spec("redloop")
+    if found is not None and found.submodule_search_locations:
+        home = str(pathlib.Path(next(iter(found.submodule_search_locations))).parent)
+    else:
+        home = str(ROOT / "app")
+    env["PYTHONPATH"] = os.pathsep.join(part for part in (home, env.get("PYTHONPATH", "")) if part)
+    return env
+
+
+class Server:
+    """One running server: how to reach it, watch it and stop it. A context manager."""
+
+    def __init__(self, kind: str, arguments: tuple[str, ...], folder: str | None = None) -> None:
+        self.kind = kind
+        self.arguments = arguments
+        self.own_folder = folder is None
+        self.folder = folder or tempfile.mkdtemp(prefix="redloop-")
+        self.port = free_port()
+        self.path = os.path.join(self.folder, "socket")
+        self.log = os.path.join(self.folder, "log")
+        self.process = self._launch()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        command = [os.path.join(oracle_folder(), "redis-server")] if self.kind == "oracle" else redloop_command()
+        command += ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.folder]
+        command += ["--save", "", "--enable-debug-command", "yes", *self.arguments]
+        with open(self.log, "ab") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), cwd=self.folder)
+        self._await_ready(process)
+        return process
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(START_SECONDS)
+                probe.connect(self.path)
+                probe.sendall(b"PING\r\n")
+                if probe.recv(64).startswith((b"+PONG", b"-NOAUTH")):
+                    return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.01)
+        process.kill()
+        process.wait()
+        raise RuntimeError(f"{self.kind} did not start:\n{self.tail()}")
+
+    def tail(self, size: int = 3000) -> str:
+        """The end of what the server printed."""
+        return pathlib.Path(self.log).read_text(errors="replace")[-size:]
+
+    def connect(self, timeout: float = 10.0, tcp: bool = False) -> socket.socket:
+        peer = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
+        peer.settimeout(timeout)
+        peer.connect(("127.0.0.1", self.port) if tcp else self.path)
+        return peer
+
+    def rss(self) -> int:
+        """Resident memory in bytes, as the kernel counts it."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("no VmRSS")
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+
+def start(kind: str, *arguments: str, folder: str | None = None) -> Server:
+    """Start `oracle` or `redloop` with further command-line arguments; a given folder is kept when the server stops."""
+    return Server(kind, arguments, folder)
