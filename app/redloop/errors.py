@@ -1,0 +1,271 @@
+"""Every error a client can be told, named once.
+
+A command says no by raising ``RedisError(TEXT)``. The text is the whole line after the dash: first the code
+(``ERR``, ``WRONGTYPE``, ``NOAUTH`` ...), then the sentence. The dash and the line end belong to the protocol, see
+``RedisError.line``. Raise a new instance each time: an exception that is kept collects tracebacks.
+
+Texts are ``str``. What a client sent is quoted through ``quote``, which keeps every byte (surrogateescape) and drops what
+would break the line. To add an error: a constant here when the sentence is fixed, a function when it quotes something,
+below the heading of the family that says it; texts that only one command can ever say may stay beside the others of its family.
+The wording is Redis 8.0's: ask a real server, do not remember.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class RedisError(Exception):
+    """An error reply. ``text`` is the line as the client reads it, code first."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text: str = text
+
+    @property
+    def code(self) -> str:
+        """The first word, by which INFO errorstats counts and clients tell errors apart."""
+        return self.text.partition(" ")[0]
+
+    def line(self) -> bytes:
+        """The reply as it goes over the wire, in RESP2 and RESP3 alike."""
+        return b"-%b\r\n" % self.text.replace("\r", " ").replace("\n", " ").encode("utf-8", "surrogateescape")
+
+
+def quote(raw: bytes, limit: int = 1 << 30) -> str:
+    """What a client sent, fit to stand in an error: up to the first NUL, at most `limit` bytes."""
+    return raw[:limit].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+# -- any command -----------------------------------------------------------------------------------------------------
+
+WRONGTYPE: Final = "WRONGTYPE Operation against a key holding the wrong kind of value"
+SYNTAX: Final = "ERR syntax error"
+NO_SUCH_KEY: Final = "ERR no such key"
+INDEX_OUT_OF_RANGE: Final = "ERR index out of range"
+SAME_OBJECT: Final = "ERR source and destination objects are the same"
+BUSYKEY: Final = "BUSYKEY Target key name already exists."
+
+NOT_AN_INTEGER: Final = "ERR value is not an integer or out of range"
+NOT_A_FLOAT: Final = "ERR value is not a valid float"
+OUT_OF_RANGE: Final = "ERR value is out of range"
+MUST_BE_POSITIVE: Final = "ERR value is out of range, must be positive"
+OVERFLOW: Final = "ERR increment or decrement would overflow"
+DECREMENT_OVERFLOW: Final = "ERR decrement would overflow"
+NAN_OR_INFINITY: Final = "ERR increment would produce NaN or Infinity"
+
+NUMKEYS_NOT_POSITIVE: Final = "ERR numkeys should be greater than 0"
+NUMKEYS_TOO_MANY: Final = "ERR Number of keys can't be greater than number of args"
+NUMKEYS_NEGATIVE: Final = "ERR Number of keys can't be negative"
+COUNT_NOT_POSITIVE: Final = "ERR count should be greater than 0"
+LIMIT_NEGATIVE: Final = "ERR LIMIT can't be negative"
+
+DB_OUT_OF_RANGE: Final = "ERR DB index is out of range"
+INVALID_FIRST_DB: Final = "ERR invalid first DB index"
+INVALID_SECOND_DB: Final = "ERR invalid second DB index"
+INVALID_CURSOR: Final = "ERR invalid cursor"
+
+
+def wrong_arity(name: str) -> str:
+    """`name` is the full lower-case name: ``get``, ``client|kill``."""
+    return f"ERR wrong number of arguments for '{name}' command"
+
+
+def unknown_command(argv: list[bytes]) -> str:
+    """Quotes the name and a preview of the arguments, 128 bytes each in all, as Redis cuts them."""
+    preview = ""
+    size = 0
+    for raw in argv[1:]:
+        if size >= 128:
+            break
+        word = f"'{quote(raw, 128 - size)}' "
+        preview += word
+        size += len(word.encode("utf-8", "surrogateescape"))
+    return f"ERR unknown command '{quote(argv[0], 128)}', with args beginning with: {preview}"
+
+
+def unknown_subcommand(container: str, subcommand: bytes) -> str:
+    return f"ERR unknown subcommand '{quote(subcommand, 128)}'. Try {container.upper()} HELP."
+
+
+def unknown_subcommand_or_arity(container: str, subcommand: bytes) -> str:
+    """What the containers say that look at their own arguments (DEBUG, a subcommand with the wrong number of them)."""
+    return f"ERR unknown subcommand or wrong number of arguments for '{quote(subcommand, 128)}'. Try {container.upper()} HELP."
+
+
+def not_an_integer(what: str) -> str:
+    """The named form of NOT_AN_INTEGER: ``bit offset``, ``timeout``."""
+    return f"ERR {what} is not an integer or out of range"
+
+
+# -- the state of the server -----------------------------------------------------------------------------------------
+
+NOAUTH: Final = "NOAUTH Authentication required."
+WRONGPASS: Final = "WRONGPASS invalid username-password pair or user is disabled."
+NO_PASSWORD_SET: Final = (
+    "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+)
+HELLO_NOAUTH: Final = (
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be "
+    "used to authenticate the client and select the RESP protocol version at the same time"
+)
+LOADING: Final = "LOADING Redis is loading the dataset in memory"
+OOM: Final = "OOM command not allowed when used memory > 'maxmemory'."
+READONLY: Final = "READONLY You can't write against a read only replica."
+MASTERDOWN: Final = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+NOREPLICAS: Final = "NOREPLICAS Not enough good replicas to write."
+MISCONF_SNAPSHOT: Final = (
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data "
+    "set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails "
+    "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
+)
+BUSY_SCRIPT: Final = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+BUSY_FUNCTION: Final = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+NOTBUSY: Final = "NOTBUSY No scripts in execution right now."
+CLUSTER_DISABLED: Final = "ERR This instance has cluster support disabled"
+MAX_CLIENTS: Final = "ERR max number of clients reached"
+FAILOVER_NEEDS_REPLICAS: Final = "ERR FAILOVER requires connected replicas."
+
+
+def misconf_aof(reason: str) -> str:
+    return f"MISCONF Errors writing to the AOF file: {reason}"
+
+
+def noperm_command(user: str, name: str) -> str:
+    return f"NOPERM User {user} has no permissions to run the '{name}' command"
+
+
+NOPERM_KEY: Final = "NOPERM No permissions to access a key"
+NOPERM_CHANNEL: Final = "NOPERM No permissions to access a channel"
+
+# -- connection and clients ------------------------------------------------------------------------------------------
+
+NOPROTO: Final = "NOPROTO unsupported protocol version"
+PROTOCOL_NOT_INTEGER: Final = "ERR Protocol version is not an integer or out of range"
+CLIENT_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
+NO_SUCH_CLIENT: Final = "ERR No such client"
+CLIENT_ID_NOT_POSITIVE: Final = "ERR client-id should be greater than 0"
+UNBLOCKED: Final = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+
+
+def hello_option(raw: bytes) -> str:
+    return f"ERR Syntax error in HELLO option '{quote(raw)}'"
+
+
+# -- transactions and scripts ----------------------------------------------------------------------------------------
+
+EXECABORT: Final = "EXECABORT Transaction discarded because of previous errors."
+EXEC_WITHOUT_MULTI: Final = "ERR EXEC without MULTI"
+DISCARD_WITHOUT_MULTI: Final = "ERR DISCARD without MULTI"
+NESTED_MULTI: Final = "ERR MULTI calls can not be nested"
+WATCH_INSIDE_MULTI: Final = "ERR WATCH inside MULTI is not allowed"
+NOSCRIPT: Final = "NOSCRIPT No matching script. Please use EVAL."
+FUNCTION_NOT_FOUND: Final = "ERR Function not found"
+
+# -- expiry and blocking ---------------------------------------------------------------------------------------------
+
+EXPIRE_NX_WITH_OTHERS: Final = "ERR NX and XX, GT or LT options at the same time are not compatible"
+EXPIRE_GT_WITH_LT: Final = "ERR GT and LT options at the same time are not compatible"
+TIMEOUT_NOT_FLOAT: Final = "ERR timeout is not a float or out of range"
+TIMEOUT_NOT_INTEGER: Final = "ERR timeout is not an integer or out of range"
+TIMEOUT_NEGATIVE: Final = "ERR timeout is negative"
+TIMEOUT_OUT_OF_RANGE: Final = "ERR timeout is out of range"
+RESTORE_TTL: Final = "ERR Invalid TTL value, must be >= 0"
+DUMP_PAYLOAD: Final = "ERR DUMP payload version or checksum are wrong"
+NOT_LFU: Final = (
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at "
+    "runtime LRU and LFU data will take some time to adjust."
+)
+LFU: Final = (
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU "
+    "and LFU data will take some time to adjust."
+)
+
+
+def invalid_expire(name: str) -> str:
+    return f"ERR invalid expire time in '{name}' command"
+
+
+def unsupported_option(raw: bytes) -> str:
+    return f"ERR Unsupported option {quote(raw)}"
+
+
+# -- strings and bitmaps ---------------------------------------------------------------------------------------------
+
+OFFSET_OUT_OF_RANGE: Final = "ERR offset is out of range"
+STRING_TOO_LONG: Final = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+LCS_NOT_STRINGS: Final = "ERR The specified keys must contain string values"
+LCS_LEN_WITH_IDX: Final = "ERR If you want both the length and indexes, please just use IDX."
+LCS_TOO_LONG: Final = "ERR String too long for LCS"
+LCS_NO_MEMORY: Final = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+BIT_NOT_AN_INTEGER: Final = "ERR bit is not an integer or out of range"
+BIT_OFFSET: Final = "ERR bit offset is not an integer or out of range"
+BIT_NOT_0_OR_1: Final = "ERR The bit argument must be 1 or 0."
+BITOP_NOT: Final = "ERR BITOP NOT must be called with a single source key."
+BITFIELD_TYPE: Final = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
+BITFIELD_OVERFLOW: Final = "ERR Invalid OVERFLOW type specified"
+BITFIELD_RO: Final = "ERR BITFIELD_RO only supports the GET subcommand"
+
+# -- lists, hashes, sets ---------------------------------------------------------------------------------------------
+
+LPOS_RANK_ZERO: Final = (
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
+)
+LPOS_COUNT_NEGATIVE: Final = "ERR COUNT can't be negative"
+LPOS_MAXLEN_NEGATIVE: Final = "ERR MAXLEN can't be negative"
+HASH_VALUE_NOT_INTEGER: Final = "ERR hash value is not an integer"
+HASH_VALUE_NOT_FLOAT: Final = "ERR hash value is not a float"
+HASH_FIELDS_MISSING: Final = "ERR Mandatory argument FIELDS is missing or not at the right position"
+HASH_NUMFIELDS_NOT_POSITIVE: Final = "ERR Parameter `numFields` should be greater than 0"
+HASH_NUMFIELDS_MISMATCH: Final = "ERR The `numfields` parameter must match the number of arguments"
+HASH_EXPIRE_NEGATIVE: Final = "ERR invalid expire time, must be >= 0"
+
+# -- sorted sets and geo ---------------------------------------------------------------------------------------------
+
+ZADD_NX_XX: Final = "ERR XX and NX options at the same time are not compatible"
+ZADD_GT_LT_NX: Final = "ERR GT, LT, and/or NX options at the same time are not compatible"
+ZADD_INCR_PAIRS: Final = "ERR INCR option supports a single increment-element pair"
+SCORE_NAN: Final = "ERR resulting score is not a number (NaN)"
+SCORE_RANGE: Final = "ERR min or max is not a float"
+LEX_RANGE: Final = "ERR min or max not valid string range item"
+WEIGHT: Final = "ERR weight value is not a float"
+LIMIT_WITHOUT_BY: Final = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+WITHSCORES_WITH_BYLEX: Final = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+SORT_SCORES: Final = "ERR One or more scores can't be converted into double"
+GEO_UNIT: Final = "ERR unsupported unit provided. please use M, KM, FT, MI"
+
+
+def no_input_keys(name: str) -> str:
+    return f"ERR at least 1 input key is needed for '{name}' command"
+
+
+def invalid_lon_lat(longitude: float, latitude: float) -> str:
+    return f"ERR invalid longitude,latitude pair {longitude:.6f},{latitude:.6f}"
+
+
+# -- hyperloglogs ----------------------------------------------------------------------------------------------------
+
+NOT_A_HYPERLOGLOG: Final = "WRONGTYPE Key is not a valid HyperLogLog string value."
+HYPERLOGLOG_CORRUPTED: Final = "INVALIDOBJ Corrupted HLL object detected"
+
+# -- streams ---------------------------------------------------------------------------------------------------------
+
+STREAM_ID: Final = "ERR Invalid stream ID specified as stream command argument"
+XADD_ZERO: Final = "ERR The ID specified in XADD must be greater than 0-0"
+XADD_SMALLER: Final = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+XSETID_SMALLER: Final = "ERR The ID specified in XSETID is smaller than the target stream top item"
+STREAM_MAXLEN_NEGATIVE: Final = "ERR The MAXLEN argument must be >= 0."
+STREAM_LIMIT_WITHOUT_TILDE: Final = "ERR syntax error, LIMIT cannot be used without the special ~ option"
+BUSYGROUP: Final = "BUSYGROUP Consumer Group name already exists"
+XGROUP_NEEDS_KEY: Final = (
+    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an "
+    "empty stream automatically."
+)
+XREADGROUP_DOLLAR: Final = (
+    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, "
+    "or use the > ID to get new messages. The $ ID would just return an empty result set."
+)
+
+
+def no_group(key: bytes, group: bytes) -> str:
+    return f"NOGROUP No such key '{quote(key)}' or consumer group '{quote(group)}'"
