@@ -1,0 +1,157 @@
+"""The figures as Markdown tables (aligned, so that they read in a terminal too) and as JSON.
+
+The ratio is redis-server's CPU divided by ours: 1.00 is equal, 0.90 means that we spend a ninth more, above 1 we spend less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from benchmark.commands import Result
+from benchmark.growth import Growth
+from benchmark.memory import Use
+from benchmark.stall import Stall
+from benchmark.startup import Startup
+from benchmark.workloads import CORE
+
+
+class Figures(NamedTuple):
+    """Everything one run measured; a part that was not asked for is empty."""
+
+    commands: list[Result]
+    growth: list[Growth]
+    memory: list[Use]
+    stalls: list[Stall]
+    startups: list[Startup]
+
+
+def table(heads: list[str], rows: Iterable[list[str]]) -> str:
+    """First column to the left, figures to the right."""
+    lines = [heads, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    texts = []
+    for line in lines:
+        cells = [line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]
+        texts.append("| " + " | ".join(cells) + " |")
+    texts.insert(1, "|".join(["", "-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:]), ""]))
+    return "\n".join(texts)
+
+
+def geometric_mean(values: list[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def everything(figures: Figures) -> str:
+    parts = []
+    if figures.commands:
+        parts += [
+            "## Ratio by test\n\nServer CPU of redis-server divided by ours for the same requests: 1.00 is equal, below 1 we are slower.",
+            ratios(figures.commands),
+            "## Figures by test\n\nMicroseconds of server CPU per command, thousands of requests per second, latency in milliseconds.",
+            details(figures.commands),
+        ]
+    if figures.growth:
+        parts += ["## Growth\n\nMicroseconds of server CPU per command, by how many members the value has.", growth(figures.growth)]
+    if figures.memory:
+        parts += ["## Memory\n\nBytes of resident memory for each key, member or entry.", memory(figures.memory)]
+    if figures.stalls:
+        about = "Milliseconds for which a second client waits while SETs are loaded (wall: with the machine's own delays)."
+        parts += [f"## Stalls\n\n{about}", stalls(figures.stalls)]
+    if figures.startups:
+        parts += ["## Start-up\n\nSeconds from exec to the first PONG.", startups(figures.startups)]
+    return "\n\n".join(parts) + "\n"
+
+
+def ratios(results: list[Result]) -> str:
+    ours = [label for label in labels(results) if label != results[0].server]
+    depths = sorted({result.depth for result in results})
+    found = {(result.test, result.depth, result.server): result for result in results}
+    tests = list(dict.fromkeys(result.test for result in results))
+    columns = [(label, depth) for label in ours for depth in depths]
+    rows = [[test, *(ratio_of(found.get((test, depth, label))) for label, depth in columns)] for test in tests]
+    for name, members in (("mean of all", tests), (f"mean of {', '.join(CORE)}", [test for test in tests if test in CORE])):
+        cells = []
+        for label, depth in columns:
+            values = [found[test, depth, label].ratio for test in members if (test, depth, label) in found]
+            numbers = [value for value in values if value is not None]
+            cells.append(f"{geometric_mean(numbers):.2f}" if numbers else "-")
+        rows.append([name, *cells])
+    return table(["test", *(f"{label} P={depth}" for label, depth in columns)], rows)
+
+
+def ratio_of(result: Result | None) -> str:
+    if result is None:
+        return "-"
+    if result.refused:
+        return "not supported"
+    if result.ratio is None or result.low is None or result.high is None:
+        return "-"
+    return f"{result.ratio:.2f} ({result.low:.2f}-{result.high:.2f})"
+
+
+def details(results: list[Result]) -> str:
+    rows = []
+    for result in results:
+        sample = result.sample
+        if sample is None:
+            rows.append([f"{result.test} P={result.depth}", result.server, "not supported", "", "", "", "", "", "", result.refused[:60]])
+            continue
+        load = sample.load
+        micro = [f"{value:.2f}" for value in (sample.cpu, sample.user, sample.system)]
+        milli = [f"{value:.3f}" for value in (load.p50, load.p99, load.p999)]
+        ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
+        rows.append([f"{result.test} P={result.depth}", result.server, *micro, f"{load.rate / 1000:.0f}", *milli, ratio])
+    return table(["test", "server", "us", "user", "sys", "k/s", "p50", "p99", "p99.9", "ratio"], rows)
+
+
+def growth(results: list[Growth]) -> str:
+    rows = []
+    for result in results:
+        if result.refused:
+            rows.append([result.test, result.server, "not supported", "", ""])
+        else:
+            rows.append([result.test, result.server, f"{result.small:.2f}", f"{result.large:.2f}", f"{result.large / result.small:.1f}"])
+    sizes = [f"{results[0].small_size:,}", f"{results[0].large_size:,}"]
+    return table(["test", "server", *sizes, "times"], rows)
+
+
+def memory(uses: list[Use]) -> str:
+    servers = list(dict.fromkeys(use.server for use in uses))
+    found = {(use.case, use.server): use for use in uses}
+    rows = []
+    for name in dict.fromkeys(use.case for use in uses):
+        first = found[name, servers[0]]
+        row = [f"{name}, per {first.each}", f"{first.size:,}"]
+        for label in servers:
+            use = found[name, label]
+            row.append("not supported" if use.bytes_each is None else f"{use.bytes_each:,.0f}")
+            if label != servers[0]:
+                known = use.bytes_each is not None and first.bytes_each
+                row.append(f"{(use.bytes_each or 0) / first.bytes_each:.2f}" if known and first.bytes_each else "-")
+        rows.append(row)
+    heads = ["what", "how many", servers[0]]
+    for label in servers[1:]:
+        heads += [label, "times"]
+    return table(heads, rows)
+
+
+def stalls(results: list[Stall]) -> str:
+    rows = []
+    for result in results:
+        idle, loading = result.idle, result.loading
+        seen = ", ".join(f"{name} {value}" for name, value in result.events.items()) or "none"
+        row = [result.server, f"{result.keys:,}", f"{result.seconds:.1f}", f"{loading.longest:.2f}", f"{loading.p999:.2f}"]
+        rows.append([*row, f"{loading.wall:.2f}", f"{idle.longest:.2f}", f"{idle.wall:.2f}", seen])
+    heads = ["server", "keys", "seconds", "longest", "p99.9", "wall", "idle: longest", "idle: wall"]
+    return table([*heads, "its own latency monitor"], rows)
+
+
+def startups(results: list[Startup]) -> str:
+    heads = ["server", "empty", f"reading an AOF of {results[0].keys:,} SETs"]
+    return table(heads, [[result.server, f"{result.empty:.3f}", f"{result.loading:.2f}"] for result in results])
+
+
+def labels(results: list[Result]) -> list[str]:
+    return list(dict.fromkeys(result.server for result in results))
