@@ -1,0 +1,84 @@
+"""The one clock: all time in redloop comes from here.
+
+`now_ms()` is wall time in milliseconds, cached: it moves when `tick()` or `refresh()` is called (at the start of every batch of
+commands, after every command, on every timer), never in the middle of a command. `monotonic_ns()` only ever grows and
+measures durations. Tests and embedding programs hand in a `ManualClock` and turn it themselves; TTLs, stream ids, idle times,
+blocking time-outs and the slow log all follow. Nothing else in redloop reads the system's time.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns, time_ns
+
+from mypy_extensions import i64
+
+
+class Clock:
+    """The system's clock. `ms`: cached wall time, milliseconds since the epoch. `seconds`: the same, in seconds."""
+
+    def __init__(self) -> None:
+        self.ms: int = 0
+        self.seconds: int = 0
+        self._read_at: i64 = 0
+        self.refresh()
+
+    def now_ms(self) -> int:
+        """Wall time in milliseconds, as of the last tick."""
+        return self.ms
+
+    def now_us(self) -> int:
+        """Wall time in microseconds, read afresh (TIME, and nothing that must agree within a command)."""
+        return time_ns() // 1000
+
+    def monotonic_ns(self) -> int:
+        """A steadily growing count of nanoseconds, read afresh."""
+        return perf_counter_ns()
+
+    def tick(self) -> i64:
+        """Reads the monotonic clock, and the wall clock too when a millisecond has passed; returns monotonic nanoseconds."""
+        now: i64 = perf_counter_ns()
+        if now - self._read_at >= 1_000_000:
+            self._read_at = now
+            self._set_wall(time_ns() // 1_000_000)
+        return now
+
+    def refresh(self) -> None:
+        """Brings `now_ms()` up to date."""
+        self._read_at = perf_counter_ns()
+        self._set_wall(time_ns() // 1_000_000)
+
+    def _set_wall(self, ms: int) -> None:
+        self.ms = ms
+        self.seconds = ms // 1000
+
+
+class ManualClock(Clock):
+    """A clock that stands still until `advance` or `set` is called."""
+
+    def __init__(self, ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = ms
+        self._now_ns: int = 0
+        super().__init__()
+
+    def advance(self, ms: int) -> None:
+        """Moves both wall and monotonic time on by `ms` milliseconds."""
+        self._now_ms += ms
+        self._now_ns += ms * 1_000_000
+        self.refresh()
+
+    def set(self, ms: int) -> None:
+        """Sets the wall time alone, as an operator might; monotonic time stays."""
+        self._now_ms = ms
+        self.refresh()
+
+    def now_us(self) -> int:
+        return self._now_ms * 1000
+
+    def monotonic_ns(self) -> int:
+        return self._now_ns
+
+    def tick(self) -> i64:
+        return self._now_ns
+
+    def refresh(self) -> None:
+        self._set_wall(self._now_ms)

@@ -1,0 +1,565 @@
+"""A client: bytes in, commands run, bytes out. The path of every command.
+
+`feed` takes what the socket gave, in any pieces; each whole command runs to its end at once and all replies of a batch leave in one
+write. No I/O happens here but through `peer` (engine.peer). Rules that cut across commands are not written here: they plug into `guards`
+(before a command), the server's `observers` (after), sinks (`engine.effects`) and listeners (`keyspace`), all of which are empty until
+something is switched on.
+
+A client that may not go on (blocked, paused, its output not taken) is *parked*: it keeps what it is sent and runs it when `resume` is
+called.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import hiredis
+from mypy_extensions import i64
+
+from redloop.engine.command import Command
+from redloop.engine.peer import Peer
+from redloop.engine.server import Server
+from redloop.errors import RedisError, wrong_arity
+from redloop.resp.encode import BULK_HEADERS, CRLF, NULL2, NULL3, encode
+from redloop.resp.replies import NOTHING, OK
+from redloop.resp.requests import (
+    MAX_INLINE,
+    UNAUTHENTICATED_BULK,
+    UNAUTHENTICATED_ELEMENTS,
+    Framer,
+    ProtocolError,
+    split_inline,
+    wire_size,
+)
+
+log = logging.getLogger("redloop.client")
+
+STAR: Final = 42
+TABLE: Final = 1024
+UNLIMITED: Final = 1 << 40
+MAX_PENDING_OUTPUT: Final = 256 * 1024 * 1024
+"""Bytes of replies a client may leave unread before its commands wait; a limit in client-output-buffer-limit closes it earlier."""
+
+PARKED_BLOCKED: Final = 1
+"""Waits for a key, or for replicas."""
+PARKED_PAUSED: Final = 2
+"""CLIENT PAUSE."""
+PARKED_OUTPUT: Final = 4
+"""Its replies are not read."""
+
+Guard = Callable[["Client", Command, list[bytes]], object]
+"""guard(client, command, argv): None lets the command pass; raising RedisError rejects it; any reply is given instead of running it."""
+
+
+class Client:
+    """One connection, or whoever else sends commands (a script, a replayed file)."""
+
+    def __init__(self, server: Server, peer: Peer, ident: int) -> None:
+        # Where it belongs.
+        self.server = server
+        self.peer = peer
+        self.id = ident
+        self.keyspace = server.keyspace
+        self.clock = server.clock
+        self.commands = server.commands
+        self.db = server.keyspace.databases[0]
+
+        # Who it is.
+        self.name = b""
+        self.library_name = b""
+        self.library_version = b""
+        self.user = "default"
+        self.authenticated = not server.config.requirepass
+        self.created_ms = server.clock.now_ms()
+        self.seen_ms = self.created_ms
+        self.last_command: Command | None = None
+
+        # How it wants its replies.
+        self.resp3 = False
+        self.muted = False  # CLIENT REPLY OFF
+        self.skipping: i64 = 0  # CLIENT REPLY SKIP: replies still to leave out, the current one included
+        self.no_evict = False
+        self.no_touch = False
+
+        # Input.
+        self.reader = hiredis.Reader()
+        self.framer = Framer()
+        self.chunk = b""  # being run, up to `position`
+        self.position: i64 = 0
+        self.queue: list[bytes] = []  # came while parked
+        self.queued: i64 = 0
+        self.inline = b""  # an unfinished inline command
+        self.most_elements: i64 = UNLIMITED
+        self.most_bytes: i64 = server.config.proto_max_bulk_len
+
+        # Output.
+        self.out: list[bytes] = []
+        self.held: list[tuple[int, bytes]] = []  # replies that wait for the disk, with the AOF offset they wait for
+        self.output_kind: i64 = 0  # which of client-output-buffer-limit's: normal, replica, pubsub
+        self.congested = False  # the system takes no more for now
+        self.soft_limit_since: int = 0
+
+        # State.
+        self.parked: i64 = 0  # reasons to wait: see PARKED_*
+        self.running = False
+        self.closing = False
+        self.closed = False
+        self.wrote = False
+        self.own_guards: tuple[Guard, ...] = ()
+        self.guards: tuple[Guard, ...] = ()
+        self.on_close: list[Callable[[Client], None]] = []
+
+        # Totals.
+        self.bytes_in: i64 = 0
+        self.bytes_out: i64 = 0
+        self.commands_run: i64 = 0
+        self.refresh_guards()
+        if not self.authenticated:
+            self.restrict()
+
+    # --- input -------------------------------------------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes from the peer and runs every whole command in them."""
+        if self.closing:
+            return
+        server = self.server
+        size: i64 = len(data)
+        self.bytes_in += size
+        server.bytes_in += size
+        if self.parked or self.running:
+            self.queue.append(data)
+            self.queued += size
+            if self.queued > server.config.client_query_buffer_limit:
+                self._over_query_limit()
+            return
+        server.mark = self.clock.tick()
+        self.seen_ms = self.clock.ms
+        self._run(data, 0)
+        self.flush()
+
+    def resume(self, reason: i64) -> None:
+        """Takes away one reason for being parked, and goes on if it was the last."""
+        self.parked &= ~reason
+        if self.parked or self.running or self.closing:
+            return
+        self.server.mark = self.clock.tick()
+        chunk, start = self.chunk, self.position
+        self.chunk = b""
+        if start < len(chunk):
+            self._run(chunk, start)
+        while self.queue and not self.parked and not self.closing:
+            data = b"".join(self.queue) if len(self.queue) > 1 else self.queue[0]
+            self.queue.clear()
+            self.queued = 0
+            self._run(data, 0)
+        self.flush()
+
+    def _run(self, data: bytes, start: i64) -> None:
+        """Runs the commands in `data[start:]`; `start` is 0 for bytes the reader has not seen."""
+        self.running = True
+        try:
+            if self.inline:
+                data = self.inline + data
+                self.inline = b""
+            self._run_commands(data, start)
+        except ProtocolError as error:
+            self._fail(error.text)
+        finally:
+            self.running = False
+
+    def _run_commands(self, data: bytes, start: i64) -> None:
+        reader = self.reader
+        size: i64 = len(data)
+        pos: i64 = start
+        if start == 0 and size:
+            if self.framer.active:
+                pos = self.framer.feed(data, 0)
+                if pos < 0:
+                    reader.feed(data)
+                    self._check_query_limit(self.framer.received)
+                    return
+                reader.feed(data)
+                self._one(reader.gets())
+            elif data[0] == STAR:
+                reader.feed(data)
+        while pos < size:
+            if self.parked or self.closing:
+                self.chunk = data
+                self.position = pos
+                return
+            if data[pos] != STAR:
+                pos = self._run_inline(data, pos)
+                if pos < 0:
+                    return
+                continue
+            try:
+                request: object = reader.gets()
+            except (hiredis.ProtocolError, MemoryError):
+                self._refuse(data, pos)
+                return
+            if not isinstance(request, list):
+                if request is False:
+                    self._partial(data, pos)
+                    return
+                if request is not None:
+                    self._refuse(data, pos)
+                    return
+                end: i64 = data.find(b"\n", pos) + 1  # a null array asks for nothing
+            else:
+                span = wire_size(request)
+                end = pos + span
+                if span < 0 or end > size:
+                    self._refuse(data, pos)
+                    return
+                if span > self.most_bytes or len(request) > self.most_elements:
+                    self._check_limits(data, pos)
+                if request:
+                    self.execute(request)
+            pos = end
+
+    def _one(self, request: object) -> None:
+        """Runs the command that came in several pieces; the framer has seen that it is whole."""
+        if not isinstance(request, list):
+            if request is not None:
+                raise ProtocolError(b"invalid multibulk length")
+        elif request:
+            self.execute(request)
+
+    def _partial(self, data: bytes, pos: i64) -> None:
+        self.framer.begin(self.authenticated, self.server.config.proto_max_bulk_len)
+        if self.framer.feed(data, pos) >= 0:
+            raise ProtocolError(b"invalid multibulk length")
+        self._check_query_limit(self.framer.received)
+
+    def _check_limits(self, data: bytes, pos: i64) -> None:
+        self.framer.begin(self.authenticated, self.server.config.proto_max_bulk_len)
+        self.framer.feed(data, pos)
+
+    def _refuse(self, data: bytes, pos: i64) -> None:
+        """hiredis and Redis differ on what stands at `pos`: the strict reader knows what is wrong."""
+        self._check_limits(data, pos)
+        raise ProtocolError(b"invalid multibulk length")
+
+    def _run_inline(self, data: bytes, pos: i64) -> i64:
+        """Runs the inline command at `pos`; returns the position behind it, -1 if its end has not come."""
+        end: i64 = data.find(b"\n", pos)
+        if end < 0:
+            if len(data) - pos > MAX_INLINE:
+                raise ProtocolError(b"too big inline request")
+            self.inline = data[pos:]
+            self.reader = hiredis.Reader()
+            return -1
+        line = data[pos:end]
+        argv = split_inline(line[:-1] if line.endswith(b"\r") else line)
+        if argv is None:
+            raise ProtocolError(b"unbalanced quotes in request")
+        # What follows must be parsed afresh: the reader was given this line too, or nothing at all.
+        self.reader = hiredis.Reader()
+        end += 1
+        if end < len(data) and data[end] == STAR:
+            self.reader.feed(data[end:])
+        if argv:
+            self.execute(argv)
+        return end
+
+    def _check_query_limit(self, size: i64) -> None:
+        if size > self.server.config.client_query_buffer_limit:
+            self._over_query_limit()
+
+    def _over_query_limit(self) -> None:
+        self.server.query_limit_disconnections += 1
+        log.warning("Closing client that reached max query buffer length: %s", self.describe())
+        self.abort()
+
+    def _fail(self, text: bytes) -> None:
+        log.info("Protocol error (%s) from client: %s", text.decode("latin-1"), self.describe())
+        self.server.count_error(RedisError("ERR Protocol error"))
+        self.out.append(b"-ERR Protocol error: %b\r\n" % text)
+        self.close()
+
+    # --- one command -------------------------------------------------------------------------------------------------------------
+
+    def execute(self, argv: list[bytes]) -> None:
+        """Runs one command and appends its reply to the output."""
+        command = self.commands.get(argv[0])
+        out = self.out
+        mark: i64 = len(out)
+        reply: object
+        if command is None or command.subcommands is not None:
+            command, reply = self.server.resolve(argv)
+        argc: i64 = len(argv)
+        if command is None:
+            encode(reply, out, self.resp3)
+        elif argc < command.min_args or argc > command.max_args:
+            encode(self.server.reject(command, RedisError(wrong_arity(command.name))), out, self.resp3)
+        else:
+            reply = self._guard(command, argv) if self.guards else None
+            if reply is None:
+                reply = self.call(command, argv)
+            if reply is OK:
+                out.append(b"+OK\r\n")
+            elif isinstance(reply, bytes):
+                size = len(reply)
+                out.append(BULK_HEADERS[size] if size < TABLE else b"$%d\r\n" % size)
+                out.append(reply)
+                out.append(CRLF)
+            elif reply is None:
+                out.append(NULL3 if self.resp3 else NULL2)
+            elif reply is NOTHING:
+                pass
+            else:
+                encode(reply, out, self.resp3)
+        if self.muted or self.skipping:
+            self._mute(mark)
+
+    def call(self, command: Command, argv: list[bytes]) -> object:
+        """Runs a command that has passed the guards: handler, effects, statistics, observers. An error is returned, not raised."""
+        server = self.server
+        keyspace = self.keyspace
+        dirty = keyspace.dirty
+        start = server.mark
+        self.commands_run += 1
+        self.last_command = command
+        reply: object
+        try:
+            reply = command.handler(self, argv)
+        except RedisError as error:
+            command.failed += 1
+            server.count_error(error)
+            reply = error
+        except Exception:
+            log.exception("Command %s failed on a bug in redloop; please report it", command.name)
+            command.failed += 1
+            reply = RedisError("ERR internal error, see the server's log")
+            server.count_error(reply)
+        if server.recording and server.effects.finish(self.db.index, argv, keyspace.dirty != dirty):
+            self.wrote = True
+        now = self.clock.tick()
+        server.mark = now
+        spent = now - start
+        command.calls += 1
+        command.ns += spent
+        command.histogram.add(spent)
+        if spent >= server.slow_ns or server.observers:
+            server.observe(self, command, argv, spent)
+        return reply
+
+    def _guard(self, command: Command, argv: list[bytes]) -> object:
+        try:
+            for guard in self.guards:
+                reply = guard(self, command, argv)
+                if reply is not None:
+                    return reply
+        except RedisError as error:
+            return self.server.reject(command, error)
+        return None
+
+    def _mute(self, mark: i64) -> None:
+        if self.muted or self.skipping == 1:
+            del self.out[mark:]
+        if self.skipping:
+            self.skipping -= 1
+
+    def replay_as(self, argv: list[bytes]) -> None:
+        """The command that runs is to be kept and passed on as `argv` (several calls: several commands)."""
+        self.server.effects.replay_as(self.db.index, argv)
+
+    def refresh_guards(self) -> None:
+        """Takes over the server's guards after they changed."""
+        self.guards = self.server.guards + self.own_guards
+
+    def add_guard(self, guard: Guard) -> None:
+        """Checks every later command of this client with `guard` too."""
+        if guard not in self.own_guards:
+            self.own_guards = (*self.own_guards, guard)
+            self.refresh_guards()
+
+    def remove_guard(self, guard: Guard) -> None:
+        """Takes a guard of this client away."""
+        self.own_guards = tuple([other for other in self.own_guards if other != guard])
+        self.refresh_guards()
+
+    # --- output ------------------------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Sends the replies of the batch, or holds them until the disk has what they acknowledge."""
+        if not self.out:
+            return
+        data = b"".join(self.out)
+        self.out.clear()
+        if self.wrote or self.held:
+            self.wrote = False
+            if self.server.barrier is not None:
+                self._hold(data)
+                return
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        size: i64 = len(data)
+        self.bytes_out += size
+        self.server.bytes_out += size
+        self.peer.write(data)
+        if self.congested:
+            self.check_output()
+
+    def _hold(self, data: bytes) -> None:
+        barrier = self.server.barrier
+        assert barrier is not None
+        offset = barrier.end_offset()
+        self.held.append((offset, data))
+        barrier.when_durable(offset, self._release)
+
+    def _release(self) -> None:
+        barrier = self.server.barrier
+        durable = barrier.durable_offset() if barrier is not None else UNLIMITED
+        ready: list[bytes] = []
+        while self.held and self.held[0][0] <= durable:
+            ready.append(self.held.pop(0)[1])
+        if ready and not self.closed:
+            self._send(b"".join(ready))
+        if self.closing and not self.held:
+            self.peer.close()
+
+    def push(self, data: bytes) -> None:
+        """Sends bytes that answer no command (a published message, MONITOR); they leave at the end of the tick."""
+        if not self.out and not self.running:
+            self.server.flush_soon(self)
+        self.out.append(data)
+
+    def congest(self) -> None:
+        """The system takes no more bytes for now: watch the output from here on."""
+        self.congested = True
+        self.check_output()
+
+    def relieve(self) -> None:
+        """The system takes bytes again."""
+        self.congested = False
+        self.soft_limit_since = 0
+        if self.parked & PARKED_OUTPUT:
+            self.peer.resume_reading()
+            self.resume(PARKED_OUTPUT)
+
+    def check_output(self) -> None:
+        """Closes a client beyond its output limit; makes one wait whose replies pile up."""
+        pending = self.peer.pending()
+        hard, soft, seconds = self.server.output_limit(self)
+        now = self.clock.ms
+        if soft and pending > soft:
+            if not self.soft_limit_since:
+                self.soft_limit_since = now
+        else:
+            self.soft_limit_since = 0
+        if (hard and pending > hard) or (self.soft_limit_since and now - self.soft_limit_since >= seconds * 1000):
+            self.server.output_limit_disconnections += 1
+            log.warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", self.describe())
+            self.abort()
+        elif pending > MAX_PENDING_OUTPUT and not self.parked & PARKED_OUTPUT:
+            self.parked |= PARKED_OUTPUT
+            self.peer.pause_reading()
+
+    # --- the end -----------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Sends what is owed, then hangs up."""
+        if self.closing:
+            return
+        self.closing = True
+        self.flush()
+        if not self.held:
+            self.peer.close()
+
+    def abort(self) -> None:
+        """Hangs up at once."""
+        self.closing = True
+        self.out.clear()
+        self.held.clear()
+        self.peer.abort()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self.closing = True
+        self.closed = True
+        self.queue.clear()
+        self.held.clear()
+        self.out.clear()
+        for callback in self.on_close:
+            callback(self)
+        self.on_close.clear()
+        self.server.forget(self)
+
+    def describe(self) -> str:
+        """The client as CLIENT LIST and the log show it (https://redis.io/docs/latest/commands/client-list/)."""
+        now = self.clock.ms
+        flags = "".join(self.flags()) or "N"
+        queued = self.queued + len(self.chunk) - self.position if self.chunk else self.queued
+        pending = self.peer.pending()
+        held = sum([len(entry[1]) for entry in self.held])
+        fields = [
+            ("id", str(self.id)),
+            ("addr", self.peer.address),
+            ("laddr", self.peer.local_address),
+            ("fd", str(self.peer.fd)),
+            ("name", self.name.decode("latin-1")),
+            ("age", str((now - self.created_ms) // 1000)),
+            ("idle", str((now - self.seen_ms) // 1000)),
+            ("flags", flags),
+            ("db", str(self.db.index)),
+            ("sub", "0"),
+            ("psub", "0"),
+            ("ssub", "0"),
+            ("multi", "-1"),
+            ("watch", "0"),
+            ("qbuf", str(queued + len(self.inline))),
+            ("qbuf-free", "0"),
+            ("argv-mem", "0"),
+            ("multi-mem", "0"),
+            ("rbs", "0"),
+            ("rbp", "0"),
+            ("obl", "0"),
+            ("oll", str(len(self.held))),
+            ("omem", str(pending + held)),
+            ("tot-mem", str(queued + pending + held)),
+            ("events", "r" if not pending else "rw"),
+            ("cmd", self.last_command.name if self.last_command is not None else "NULL"),
+            ("user", self.user),
+            ("redir", "-1"),
+            ("resp", "3" if self.resp3 else "2"),
+            ("lib-name", self.library_name.decode("latin-1")),
+            ("lib-ver", self.library_version.decode("latin-1")),
+            ("io-thread", "0"),
+            ("tot-net-in", str(self.bytes_in)),
+            ("tot-net-out", str(self.bytes_out)),
+            ("tot-cmds", str(self.commands_run)),
+        ]
+        return " ".join([f"{field}={value}" for field, value in fields])
+
+    def flags(self) -> list[str]:
+        """The letters of CLIENT LIST's `flags`."""
+        letters: list[str] = []
+        if self.parked & PARKED_BLOCKED:
+            letters.append("b")
+        if self.closing:
+            letters.append("c")
+        if self.peer.unix:
+            letters.append("U")
+        if self.no_evict:
+            letters.append("e")
+        if self.no_touch:
+            letters.append("T")
+        return letters
+
+    def authenticate(self, user: str) -> None:
+        """From now on commands run as `user`."""
+        self.user = user
+        self.authenticated = True
+        self.most_elements = UNLIMITED
+        self.most_bytes = self.server.config.proto_max_bulk_len
+
+    def restrict(self) -> None:
+        """Limits what a client may send before it has authenticated."""
+        self.authenticated = False
+        self.most_elements = UNAUTHENTICATED_ELEMENTS
+        self.most_bytes = UNAUTHENTICATED_BULK

@@ -1,0 +1,74 @@
+"""A connection: the asyncio skin of a client. It decides nothing: bytes in, bytes out, hang-ups and back-pressure are passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import cast
+
+from redloop.engine.client import Client
+from redloop.engine.peer import Peer
+
+
+class Connection(asyncio.Protocol):
+    """One accepted socket. `admit(peer)` makes the client, or gives None if it may not come in (the peer is closed then)."""
+
+    def __init__(self, admit: Callable[[Peer], Client | None]) -> None:
+        self.admit = admit
+        self.client: Client | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Makes the client, and hands it what the socket receives without a step in between."""
+        wire = cast(asyncio.Transport, transport)
+        client = self.admit(_peer(wire))
+        if client is not None:
+            self.client = client
+            self.data_received = client.feed  # type: ignore[method-assign]  # one call less for every batch
+            wire.set_protocol(self)  # the loop looks data_received up here
+
+    def eof_received(self) -> bool:
+        """The peer will send no more: hang up once it has its replies."""
+        if self.client is not None:
+            self.client.close()
+        return False
+
+    def pause_writing(self) -> None:
+        """The socket takes no more for now."""
+        if self.client is not None:
+            self.client.congest()
+
+    def resume_writing(self) -> None:
+        """The socket takes bytes again."""
+        if self.client is not None:
+            self.client.relieve()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        if self.client is not None:
+            self.client.lost()
+
+
+def _peer(wire: asyncio.Transport) -> Peer:
+    peer = Peer()
+    peer.write = wire.write
+    peer.close = wire.close
+    peer.abort = wire.abort
+    peer.pause_reading = wire.pause_reading
+    peer.resume_reading = wire.resume_reading
+    peer.pending = wire.get_write_buffer_size
+    sock = wire.get_extra_info("socket")
+    peer.fd = sock.fileno()
+    if sock.family == getattr(socket, "AF_UNIX", None):
+        peer.unix = True
+        peer.local_address = f"{wire.get_extra_info('sockname')}:0"
+        peer.address = peer.local_address
+    else:
+        peer.address = _address(wire.get_extra_info("peername"))
+        peer.local_address = _address(wire.get_extra_info("sockname"))
+    return peer
+
+
+def _address(name: tuple[str, int]) -> str:
+    host, port = name[0], name[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,244 @@
+"""The server: what clients share. One instance is one server; several may live in one process.
+
+It owns the configuration, the clock, the keyspace, the table of commands, the clients, and the tuples that features plug into. It does no
+I/O: `boot` opens sockets and files and hands connections in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final, Protocol
+
+from mypy_extensions import i64
+
+from redloop.clock import Clock
+from redloop.config import Config
+from redloop.engine.command import DEFINITIONS, Command, build_table
+from redloop.engine.cron import Cron
+from redloop.engine.effects import Effects
+from redloop.errors import RedisError, unknown_command, unknown_subcommand
+from redloop.keyspace.database import Database, Keyspace
+from redloop.keyspace.expiry import ExpiryCycle
+
+REDIS_VERSION: Final = "8.0.2"
+"""The version of Redis whose behaviour this is; clients decide by it what they may send."""
+MOST_ERROR_CODES: Final = 128
+
+
+class Barrier(Protocol):
+    """Where replies wait for the disk (appendfsync always)."""
+
+    def end_offset(self) -> int:
+        """Bytes appended so far."""
+
+    def durable_offset(self) -> int:
+        """Bytes that are safely on disk."""
+
+    def when_durable(self, offset: int, callback: Callable[[], None]) -> None:
+        """Calls back once `durable_offset() >= offset`."""
+
+
+class Server:
+    """One Redis-compatible server. Times are milliseconds of wall time or nanoseconds of monotonic time, as the name says."""
+
+    def __init__(self, config: Config, clock: Clock, random: Random | None = None) -> None:
+        self.config = config
+        self.clock = clock
+        self.random = random if random is not None else Random()
+        self.keyspace = Keyspace(clock, config.databases, self.random)
+        self.keyspace.on_expired = self._propagate_expiry
+        self.commands: dict[bytes, Command] = build_table(DEFINITIONS)
+
+        # Plug-ins, empty until switched on.
+        self.guards: tuple[Any, ...] = ()
+        self.observers: tuple[Any, ...] = ()
+        self.slow_observers: list[Any] = []
+        self.effects = Effects()
+        self.recording = False
+        self.barrier: Barrier | None = None
+
+        # Clients.
+        self.clients: dict[int, Any] = {}
+        self.next_client_id = 1
+        self.defer: Callable[[Callable[[], None]], object] | None = None  # runs a callback at the end of the loop's tick
+        self._to_flush: list[Any] = []
+
+        # Timers.
+        self.cron = Cron(clock)
+        self.expiry = ExpiryCycle(self.keyspace)
+        self.active_expiry = True
+
+        # Time.
+        self.mark: i64 = clock.tick()
+        self.slow_ns: i64 = 1 << 62
+        self.started_ms = clock.now_ms()
+        self.run_id = os.urandom(20).hex()
+
+        # Statistics (CONFIG RESETSTAT sets them back).
+        self.bytes_in: i64 = 0
+        self.bytes_out: i64 = 0
+        self.connections_received: i64 = 0
+        self.connections_rejected: i64 = 0
+        self.query_limit_disconnections: i64 = 0
+        self.output_limit_disconnections: i64 = 0
+        self.errors: dict[str, int] = {}
+        self.error_replies: i64 = 0
+        self.unexpected_errors: i64 = 0
+
+    # --- commands ----------------------------------------------------------------------------------------------------------------
+
+    def resolve(self, argv: list[bytes]) -> tuple[Command | None, object]:
+        """The command that `argv` names, in any case and with its subcommand; or None and the error to answer."""
+        command = self.commands.get(argv[0]) or self.commands.get(argv[0].lower())
+        if command is None:
+            return None, self._refuse(RedisError(unknown_command(argv)))
+        if command.subcommands is None or len(argv) == 1:
+            return command, None
+        found = command.subcommands.get(argv[1]) or command.subcommands.get(argv[1].lower())
+        if found is None:
+            return None, self._refuse(RedisError(unknown_subcommand(command.name, argv[1])))
+        return found, None
+
+    def _refuse(self, error: RedisError) -> RedisError:
+        self.count_error(error)
+        return error
+
+    def reject(self, command: Command, error: RedisError) -> RedisError:
+        """A command that was not run: counts it."""
+        command.rejected += 1
+        self.count_error(error)
+        return error
+
+    def count_error(self, error: RedisError) -> None:
+        """Counts an error reply by its code (INFO errorstats)."""
+        self.error_replies += 1
+        code = error.code
+        if code in self.errors:
+            self.errors[code] += 1
+        elif len(self.errors) < MOST_ERROR_CODES:
+            self.errors[code] = 1
+
+    def observe(self, client: Any, command: Command, argv: list[bytes], spent: int) -> None:
+        """Shows a command that has run to the observers: all of them, and those of slow commands if it was one."""
+        for observer in self.observers:
+            observer(client, command, argv, spent)
+        if spent >= self.slow_ns:
+            for observer in self.slow_observers:
+                observer(client, command, argv, spent)
+
+    # --- plug-ins ----------------------------------------------------------------------------------------------------------------
+
+    def add_guard(self, guard: Any) -> None:
+        """Checks every later command of every client with `guard(client, command, argv)`."""
+        if guard not in self.guards:
+            self.guards = (*self.guards, guard)
+            self._refresh_guards()
+
+    def remove_guard(self, guard: Any) -> None:
+        """Takes a guard away."""
+        self.guards = tuple([other for other in self.guards if other != guard])
+        self._refresh_guards()
+
+    def _refresh_guards(self) -> None:
+        for client in self.clients.values():
+            client.refresh_guards()
+
+    def add_observer(self, observer: Any) -> None:
+        """Shows every later command to `observer(client, command, argv, nanoseconds)` after it ran."""
+        self.observers = (*self.observers, observer)
+
+    def remove_observer(self, observer: Any) -> None:
+        """Takes an observer away."""
+        self.observers = tuple([other for other in self.observers if other != observer])
+
+    def add_sink(self, sink: Any) -> None:
+        """From now on `sink(database index, bytes)` gets every effect."""
+        self.effects.add_sink(sink)
+        self.recording = True
+
+    def remove_sink(self, sink: Any) -> None:
+        """`sink` gets no more."""
+        self.effects.remove_sink(sink)
+        self.recording = bool(self.effects.sinks)
+
+    def add_listener(self, listener: Any) -> None:
+        """Tells `listener(database, key, event class, event)` of every change of a key."""
+        self.keyspace.listeners = (*self.keyspace.listeners, listener)
+
+    def remove_listener(self, listener: Any) -> None:
+        """Takes a listener away."""
+        self.keyspace.listeners = tuple([other for other in self.keyspace.listeners if other != listener])
+
+    def _propagate_expiry(self, database: Database, key: bytes) -> None:
+        self.effects.also(database.index, [b"DEL", key])
+
+    # --- clients -----------------------------------------------------------------------------------------------------------------
+
+    def register(self, client: Any) -> None:
+        """A connected client."""
+        self.clients[client.id] = client
+
+    def new_client_id(self) -> int:
+        """Ids grow and are never used again."""
+        ident = self.next_client_id
+        self.next_client_id += 1
+        return ident
+
+    def forget(self, client: Any) -> None:
+        """A client that is gone."""
+        self.clients.pop(client.id, None)
+
+    def output_limit(self, client: Any) -> tuple[int, int, int]:
+        """(hard bytes, soft bytes, seconds) from client-output-buffer-limit; 0 means no limit."""
+        kind: int = client.output_kind
+        return self.config.client_output_buffer_limit[kind]
+
+    def flush_soon(self, client: Any) -> None:
+        """Flushes `client` at the end of the tick, so that many pushes leave in one write."""
+        if not self._to_flush and self.defer is not None:
+            self.defer(self.flush_pushes)
+        self._to_flush.append(client)
+
+    def flush_pushes(self) -> None:
+        """Sends what was pushed in this tick."""
+        clients = self._to_flush
+        self._to_flush = []
+        for client in clients:
+            client.flush()
+
+    # --- timers ------------------------------------------------------------------------------------------------------------------
+
+    def expire_some(self, budget_ns: int) -> bool:
+        """Reclaims keys that are due; True if time ran out first."""
+        if not self.active_expiry or not self.keyspace.expiring:
+            return False
+        more = self.expiry.run(budget_ns)
+        self.effects.commit()
+        return more
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.connections_received = 0
+        self.connections_rejected = 0
+        self.query_limit_disconnections = 0
+        self.output_limit_disconnections = 0
+        self.errors = {}
+        self.error_replies = 0
+        self.unexpected_errors = 0
+        self.keyspace.reset_statistics()
+        for command in self.all_commands():
+            command.reset_statistics()
+
+    def all_commands(self) -> list[Command]:
+        """Every command once, subcommands behind their container."""
+        found: dict[int, Command] = {}
+        for command in self.commands.values():
+            found[id(command)] = command
+            if command.subcommands is not None:
+                for nested in command.subcommands.values():
+                    found[id(nested)] = nested
+        return list(found.values())

@@ -1,0 +1,1 @@
+"""The keyspace: databases of keys, their expiry, scanning and memory. Knows values, not clients."""

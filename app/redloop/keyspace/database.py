@@ -1,0 +1,406 @@
+"""A database: keys and values in a directory of segments, and the keyspace that holds the databases.
+
+The directory is indexed by the highest bits of a key's position (its hash): `directory[position >> shift]`. A full segment splits; when
+it already has the directory's own depth, the directory doubles. Segments therefore stand in the order of position, which gives SCAN its
+guarantee: a cursor is a position, and whatever happens to the directory in between, a key that stays is ahead of the cursor or behind it,
+never lost and never twice. (The low bits would make every key of a segment collide in its own dict.)
+
+Every command that writes calls `for_write(key)` or one of the writing look-ups before it mutates, and `changed(key, ...)` after: the
+first lets a running snapshot save the old value, the second tells WATCH, tracking, notifications, blocked clients, and counts dirty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from random import Random
+from typing import Final
+
+from mypy_extensions import i64
+
+from redloop.clock import Clock
+from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK, SPARSE, Segment
+
+# Classes of keyspace events, the letters of notify-keyspace-events (https://redis.io/docs/latest/develop/pubsub/keyspace-notifications/).
+GENERIC: Final = 1  # g
+STRING: Final = 2  # $
+LIST: Final = 4  # l
+SET: Final = 8  # s
+HASH: Final = 16  # h
+ZSET: Final = 32  # z
+EXPIRED: Final = 64  # x
+EVICTED: Final = 128  # e
+STREAM: Final = 256  # t
+KEY_MISS: Final = 512  # m
+MODULE: Final = 1024  # d
+NEW: Final = 2048  # n
+
+Listener = Callable[["Database", bytes, int, bytes], None]
+"""Called as listener(database, key, event class, event) after a key changed; key b"" and event b"flushdb" after a flush."""
+
+
+class Keyspace:
+    """All databases, and what they have in common.
+
+    `dirty` counts changes since the last save, `expiring` says whether keys that are due vanish (not while loading, nor on a replica).
+    """
+
+    def __init__(self, clock: Clock, databases: int, random: Random) -> None:
+        self.clock = clock
+        self.random = random
+        self.databases: list[Database] = [Database(self, index) for index in range(databases)]
+
+        # Changes.
+        self.dirty: i64 = 0
+        self.listeners: tuple[Listener, ...] = ()
+
+        # Expiry and access.
+        self.expiring = True
+        self.touching = True
+        self.on_expired: Callable[[Database, bytes], None] | None = None
+
+        # Statistics.
+        self.hits: i64 = 0
+        self.misses: i64 = 0
+        self.expired: i64 = 0
+        self.evicted: i64 = 0
+
+        # Dropped segments, freed in slices by a timer: freeing millions of objects at once would stall the loop.
+        self.trash: list[Segment] = []
+
+    def notify(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
+        """Tells the listeners of an event that changed nothing (a miss, a new key)."""
+        for listener in self.listeners:
+            listener(database, key, event_class, event)
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.hits = 0
+        self.misses = 0
+        self.expired = 0
+        self.evicted = 0
+
+    def sweep(self, segments: int) -> bool:
+        """Frees up to that many dropped segments; True while more are left."""
+        del self.trash[max(0, len(self.trash) - segments) :]
+        return bool(self.trash)
+
+
+class Database:
+    """One numbered database. All times are milliseconds since the epoch."""
+
+    def __init__(self, keyspace: Keyspace, index: int) -> None:
+        self.keyspace = keyspace
+        self.index = index
+        self.clock = keyspace.clock
+        self.size: i64 = 0
+        self.volatile: i64 = 0
+        self._root = Segment(0)
+        self.directory: list[Segment] = [self._root]
+        self._depth: i64 = 0
+        self._shift: i64 = POSITION_BITS
+
+    # --- finding -----------------------------------------------------------------------------------------------------------------
+
+    def segment(self, key: bytes) -> Segment:
+        """The segment that holds `key`, or would."""
+        if self._depth == 0:
+            return self._root
+        position: i64 = hash(key)
+        return self.directory[(position & POSITION_MASK) >> self._shift]
+
+    def find(self, key: bytes) -> object:
+        """The value of `key` for reading, None if there is none: counts a hit or a miss, notes the access."""
+        keyspace = self.keyspace
+        segment = self.segment(key)
+        value = segment.values.get(key)
+        if value is not None:
+            if segment.expires and self._is_due(segment, key):
+                value = None
+            else:
+                keyspace.hits += 1
+                if keyspace.touching:
+                    segment.accessed[key] = self.clock.seconds
+                return value
+        keyspace.misses += 1
+        if keyspace.listeners:
+            keyspace.notify(self, key, KEY_MISS, b"keymiss")
+        return None
+
+    def find_for_write(self, key: bytes) -> object:
+        """The value of `key` about to be changed, None if there is none: counts nothing, notes the access."""
+        segment = self.segment(key)
+        value = segment.values.get(key)
+        if value is None or (segment.expires and self._is_due(segment, key)):
+            return None
+        if self.keyspace.touching:
+            segment.accessed[key] = self.clock.seconds
+        return value
+
+    def peek(self, key: bytes) -> object:
+        """The value of `key` without noting the access or counting."""
+        segment = self.segment(key)
+        value = segment.values.get(key)
+        if value is not None and segment.expires and self._is_due(segment, key):
+            return None
+        return value
+
+    def exists(self, key: bytes) -> bool:
+        """Whether `key` is there, without noting the access or counting."""
+        return self.peek(key) is not None
+
+    def accessed(self, key: bytes) -> int:
+        """The second of the last use of `key`, which is present."""
+        return self.segment(key).accessed[key]
+
+    def set_accessed(self, key: bytes, second: int) -> None:
+        """Sets the second of the last use of `key`, which is present (RESTORE IDLETIME)."""
+        self.segment(key).accessed[key] = second
+
+    def _is_due(self, segment: Segment, key: bytes) -> bool:
+        due = segment.expires.get(key)
+        if due is None or due > self.clock.ms or not self.keyspace.expiring:
+            return False
+        self._expire(segment, key)
+        return True
+
+    def _expire(self, segment: Segment, key: bytes) -> None:
+        self._discard(segment, key)
+        self.keyspace.expired += 1
+        if self.keyspace.on_expired is not None:
+            self.keyspace.on_expired(self, key)
+        if self.keyspace.listeners:
+            self.keyspace.notify(self, key, EXPIRED, b"expired")
+
+    # --- changing ----------------------------------------------------------------------------------------------------------------
+
+    def for_write(self, key: bytes) -> None:
+        """The choke-point before every mutation of `key`."""
+
+    def changed(self, key: bytes, event_class: int, event: bytes, changes: int = 1) -> None:
+        """The choke-point after every mutation of `key`."""
+        keyspace = self.keyspace
+        keyspace.dirty += changes
+        if keyspace.listeners:
+            keyspace.notify(self, key, event_class, event)
+
+    def put(self, key: bytes, value: object) -> None:
+        """Sets `key` to `value` whatever it held, and takes its expiry away."""
+        segment = self.segment(key)
+        self._store(segment, key, value)
+        if segment.expires and segment.expires.pop(key, None) is not None:
+            self.volatile -= 1
+
+    def replace(self, key: bytes, value: object) -> None:
+        """Sets `key` to `value` and leaves its expiry as it is."""
+        self._store(self.segment(key), key, value)
+
+    def _store(self, segment: Segment, key: bytes, value: object) -> None:
+        values = segment.values
+        before: i64 = len(values)
+        values[key] = value
+        segment.accessed[key] = self.clock.seconds
+        after: i64 = len(values)
+        if after != before:
+            self.size += 1
+            if after > CAPACITY:
+                self._split(segment, key)
+            if self.keyspace.listeners:
+                self.keyspace.notify(self, key, NEW, b"new")
+
+    def remove(self, key: bytes) -> bool:
+        """Deletes `key`; False if it was not there. The caller says `changed`."""
+        segment = self.segment(key)
+        if key not in segment.values or (segment.expires and self._is_due(segment, key)):
+            return False
+        self._discard(segment, key)
+        return True
+
+    def _discard(self, segment: Segment, key: bytes) -> None:
+        if segment.expires and key in segment.expires:
+            self.volatile -= 1
+        segment.discard(key)
+        self.size -= 1
+        left: i64 = len(segment.values)
+        if left < SPARSE and self._depth > 0 and left & 15 == 0:
+            self._merge(segment, key)
+
+    # --- expiry ------------------------------------------------------------------------------------------------------------------
+
+    def expiry(self, key: bytes) -> int:
+        """When `key` is due, or -1 if it never is."""
+        expires = self.segment(key).expires
+        return expires.get(key, -1) if expires else -1
+
+    def set_expiry(self, key: bytes, due: int) -> None:
+        """Makes `key`, which is present, due at `due`."""
+        segment = self.segment(key)
+        if not segment.expires or due < segment.soonest:
+            segment.soonest = due
+        before = len(segment.expires)
+        segment.expires[key] = due
+        if len(segment.expires) != before:
+            self.volatile += 1
+
+    def persist(self, key: bytes) -> bool:
+        """Takes the expiry of `key` away; False if it had none."""
+        segment = self.segment(key)
+        if segment.expires and segment.expires.pop(key, None) is not None:
+            self.volatile -= 1
+            return True
+        return False
+
+    def reclaim(self, segment: Segment) -> int:
+        """Expires every key of `segment` that is due; returns how many."""
+        now = self.clock.ms
+        due_keys = [key for key, due in segment.expires.items() if due <= now]
+        for key in due_keys:
+            self._expire(segment, key)
+        segment.soonest = min(segment.expires.values(), default=0)
+        return len(due_keys)
+
+    # --- the directory -----------------------------------------------------------------------------------------------------------
+
+    def _split(self, segment: Segment, key: bytes) -> None:
+        position: i64 = hash(key)
+        position = position & POSITION_MASK
+        if segment.depth == self._depth:
+            self._double()
+        low, high = segment.split()
+        # The segment's run of directory entries is one aligned block; its halves go to the new two.
+        run: i64 = 1 << (self._depth - segment.depth)
+        first: i64 = ((position >> self._shift) // run) * run
+        half: i64 = run // 2
+        for step in range(run):
+            self.directory[first + step] = low if step < half else high
+        self._root = self.directory[0]
+
+    def _double(self) -> None:
+        doubled: list[Segment] = []
+        for segment in self.directory:
+            doubled.append(segment)
+            doubled.append(segment)
+        self.directory = doubled
+        self._depth += 1
+        self._shift -= 1
+
+    def _merge(self, segment: Segment, key: bytes) -> None:
+        """Takes the keys of the neighbouring half into `segment` when both are sparse, and halves the directory when nothing needs its
+        depth.
+        """
+        position: i64 = hash(key)
+        slot: i64 = (position & POSITION_MASK) >> self._shift
+        run: i64 = 1 << (self._depth - segment.depth)
+        first: i64 = (slot // run) * run
+        buddy = self.directory[first ^ run]
+        if segment.depth == 0 or buddy.depth != segment.depth or len(buddy.values) + len(segment.values) > SPARSE:
+            return
+        segment.absorb(buddy)
+        start: i64 = min(first, first ^ run)
+        for step in range(2 * run):
+            self.directory[start + step] = segment
+        while self._depth > 0 and self._halves_agree():
+            self.directory = self.directory[::2]
+            self._depth -= 1
+            self._shift += 1
+        self._root = self.directory[0]
+
+    def _halves_agree(self) -> bool:
+        for slot in range(0, len(self.directory), 2):
+            if self.directory[slot] is not self.directory[slot + 1]:
+                return False
+        return True
+
+    def segments(self) -> list[Segment]:
+        """Every segment once, in the order of position."""
+        found: list[Segment] = []
+        previous: Segment | None = None
+        for segment in self.directory:
+            if segment is not previous:
+                found.append(segment)
+                previous = segment
+        return found
+
+    # --- all keys ----------------------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self.size
+
+    def keys(self) -> list[bytes]:
+        """Every key that is not due, in the order of position."""
+        found: list[bytes] = []
+        now = self.clock.ms
+        for segment in self.segments():
+            if segment.expires:
+                found.extend([key for key in segment.values if segment.expires.get(key, now + 1) > now])
+            else:
+                found.extend(segment.values)
+        return found
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """At least `count` keys from position `cursor` on, if as many are left, and the position to go on from (0: that was all).
+
+        Touches at most `count` keys and one segment beyond.
+        """
+        found: list[bytes] = []
+        position: i64 = min(max(cursor, 0), POSITION_MASK)
+        while True:
+            segment = self.directory[position >> self._shift]
+            bits: i64 = POSITION_BITS - segment.depth
+            end: i64 = ((position >> bits) + 1) << bits  # of the segment's range
+            ahead = [(hash(key) & POSITION_MASK, key) for key in segment.values]
+            if position > end - (1 << bits):
+                ahead = [entry for entry in ahead if entry[0] >= position]
+            room = count - len(found)
+            if len(ahead) > room:
+                ahead.sort()
+                last = ahead[room - 1][0]
+                while room < len(ahead) and ahead[room][0] == last:
+                    room += 1
+                found.extend([entry[1] for entry in ahead[:room]])
+                if room < len(ahead):
+                    return ahead[room][0], found
+            else:
+                found.extend([entry[1] for entry in ahead])
+            if end > POSITION_MASK:
+                return 0, found
+            if len(found) >= count:
+                return end, found
+            position = end
+
+    def random_key(self) -> bytes | None:
+        """A key, each with the same chance; None if there is none. It may be due."""
+        if self.size == 0:
+            return None
+        random = self.keyspace.random
+        while True:
+            segment = self.directory[int(random.random() * len(self.directory))]
+            # A shallow segment stands in the directory several times and is the likelier drawn: accept it the less often.
+            spread = 1 << (self._depth - segment.depth)
+            largest: i64 = CAPACITY * spread if self._depth else self.size
+            if segment.values and int(random.random() * int(largest)) < len(segment.values):
+                return next(islice(segment.values, int(random.random() * len(segment.values)), None))
+
+    def clear(self) -> int:
+        """Drops every key, to be freed in slices; returns how many there were."""
+        dropped = self.size
+        self.keyspace.trash.extend(self.segments())
+        self._reset()
+        return dropped
+
+    def _reset(self) -> None:
+        self._root = Segment(0)
+        self.directory = [self._root]
+        self._depth = 0
+        self._shift = POSITION_BITS
+        self.size = 0
+        self.volatile = 0
+
+    def swap(self, other: Database) -> None:
+        """Exchanges the keys of two databases (SWAPDB); clients stay on the number they selected."""
+        self.directory, other.directory = other.directory, self.directory
+        self._root, other._root = other._root, self._root
+        self._depth, other._depth = other._depth, self._depth
+        self._shift, other._shift = other._shift, self._shift
+        self.size, other.size = other.size, self.size
+        self.volatile, other.volatile = other.volatile, self.volatile

@@ -1,0 +1,68 @@
+"""A segment: the keys of one range of hash values, in small dicts.
+
+A flat dict of millions of keys stops the world for seconds when it grows; a segment holds at most `CAPACITY` keys and splits in two when
+full (extendible hashing), so no single step is long. Its size also bounds a SCAN step, a slice of a snapshot, and a random choice.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+CAPACITY: Final = 1024
+"""Most keys in a segment."""
+SPARSE: Final = CAPACITY // 8
+"""Two halves that hold no more than this together become one segment again."""
+POSITION_BITS: Final = 60
+POSITION_MASK: Final = (1 << POSITION_BITS) - 1
+"""A key's position is its hash cut to 60 bits: what the directory and SCAN order keys by."""
+
+
+class Segment:
+    """Keys whose positions share their `depth` highest bits.
+
+    `values`: key to value. `expires`: key to the millisecond it is due, only keys with an expiry. `accessed`: key to the second of its
+    last use, or to its LFU counter. `soonest`: no key in `expires` is due before it.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self.values: dict[bytes, object] = {}
+        self.expires: dict[bytes, int] = {}
+        self.accessed: dict[bytes, int] = {}
+        self.depth: i64 = depth
+        self.soonest: int = 0
+
+    def split(self) -> tuple[Segment, Segment]:
+        """Two segments with the keys of this one: those of the lower and of the upper half of its range."""
+        depth: i64 = self.depth + 1
+        bit: i64 = POSITION_BITS - depth
+        low = Segment(depth)
+        high = Segment(depth)
+        for key, value in self.values.items():
+            position: i64 = hash(key)
+            half = high if (position >> bit) & 1 else low
+            half.values[key] = value
+            half.accessed[key] = self.accessed[key]
+        for key, due in self.expires.items():
+            position = hash(key)
+            half = high if (position >> bit) & 1 else low
+            half.expires[key] = due
+        low.soonest = self.soonest
+        high.soonest = self.soonest
+        return low, high
+
+    def absorb(self, other: Segment) -> None:
+        """Takes over the keys of the segment that holds the other half of a range; this one then stands for the whole."""
+        self.soonest = min(self.soonest, other.soonest)
+        self.values.update(other.values)
+        self.expires.update(other.expires)
+        self.accessed.update(other.accessed)
+        self.depth -= 1
+
+    def discard(self, key: bytes) -> None:
+        """Drops `key`, which is present, and all that stands beside it."""
+        del self.values[key]
+        del self.accessed[key]
+        if self.expires:
+            self.expires.pop(key, None)

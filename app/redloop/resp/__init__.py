@@ -1,0 +1,1 @@
+"""RESP, the Redis serialization protocol: requests in, replies out (https://redis.io/docs/latest/develop/reference/protocol-spec/)."""
