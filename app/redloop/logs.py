@@ -2,7 +2,8 @@
 
     12345:M 22 Nov 2026 14:55:13.858 * Ready to accept connections tcp
 
-The mark after the time is the level: `.` debug, `-` verbose, `*` notice, `#` warning; loglevel is the lowest that shows ("nothing" hides all).
+The mark after the time is the level: `.` debug, `-` verbose, `*` notice, `#` warning; loglevel is the lowest that
+shows ("nothing" hides all).
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class RedisFormatter(logging.Formatter):
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        stamp = f"{moment.tm_mday:02d} {_MONTHS[moment.tm_mon - 1]} {moment.tm_year}
-        {moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d}" return f"{os.getpid()}:{self.role} {stamp}.{int(record.msecs):03d}
-        {mark} {text}"
+        date = f"{moment.tm_mday:02d} {_MONTHS[moment.tm_mon - 1]} {moment.tm_year}"
+        stamp = f"{date} {moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d}.{int(record.msecs):03d}"
+        return f"{os.getpid()}:{self.role} {stamp} {mark} {text}"
 
 
 FORMATTER: Final = RedisFormatter()

@@ -306,10 +306,7 @@ class Database:
         self._root = self.directory[0]
 
     def _halves_agree(self) -> bool:
-        for slot in range(0, len(self.directory), 2):
-            if self.directory[slot] is not self.directory[slot + 1]:
-                return False
-        return True
+        return all(self.directory[slot] is self.directory[slot + 1] for slot in range(0, len(self.directory), 2))
 
     def segments(self) -> list[Segment]:
         """Every segment once, in the order of position."""
