@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
+from redloop import __version__
 from redloop.boot import run
-from redloop.config import Config
+from redloop.config import Config, FatalConfigError, load
+from redloop.config.usage import HELP, question, version
+from redloop.logs import configure
 
 
 def main() -> int:
     """Runs a server as the arguments say; returns the exit status."""
-    config = Config()
     arguments = sys.argv[1:]
-    while len(arguments) >= 2 and arguments[0] == "--port":
-        config.port = int(arguments[1])
-        arguments = arguments[2:]
+    asked = question(arguments)
+    if asked == "version":
+        print(version(__version__))
+        return 0
+    if asked == "help":
+        print(HELP, end="", file=sys.stderr)  # where redis-server has it, and with its status
+        return 1
+    config = Config()
+    try:
+        load(config, arguments, sys.stdin.buffer.read)
+    except FatalConfigError as error:
+        if error.logged:
+            configure(config.loglevel, config.place(config.logfile) if config.logfile else "")
+            for line in str(error).splitlines():
+                logging.getLogger("redloop").warning("%s", line)
+        else:
+            print(error, end="", file=sys.stderr)
+        return 1
     return run(config)
 
 

@@ -149,7 +149,7 @@ class Instance:
 def run(config: Config) -> int:
     """Runs a server until it is told to stop; returns the exit status."""
     try:
-        configure(config.loglevel, config.logfile)
+        configure(config.loglevel, config.place(config.logfile) if config.logfile else "")
     except OSError as error:
         print(f"Can't open the log file: {error.strerror}", file=sys.stderr)
         return 1
@@ -226,7 +226,15 @@ def _announce(config: Config) -> None:
         __version__,
         platform.python_version(),
     )
-    log.log(NOTICE, "Configuration loaded")
+    if config.loaded:
+        log.log(NOTICE, "Configuration loaded")
+    else:
+        log.warning(
+            "Warning: no config file specified, using the default config. In order to specify a config file use redloop /path/to/redis.conf"
+        )
+    for remark in config.remarks:
+        log.warning("%s", remark)
+    config.remarks.clear()
     FORMATTER.role = "M"
     log.log(NOTICE, "Running mode=standalone, port=%d.", config.port)
 

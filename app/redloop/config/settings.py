@@ -1,10 +1,10 @@
 """Settings: one server's configuration as plain typed attributes.
 
-The idea: hot code reads `config.maxmemory`, never a dictionary of strings. An attribute is the directive's name with `-` turned into `_`, and the
-value set here is the directive's default; the table in directives.py says how a text becomes that value and when it may change.
+The idea: hot code reads `config.maxmemory`, never a dictionary of strings. An attribute is the directive's name with `-` turned into `_`,
+and the value set here is the directive's default; the table in directives.py says how a text becomes that value and when it may change.
 
-Rules: sizes are bytes; a percentage of `maxmemory` is a negative number (-5 is 5 %); texts are `str`, in which bytes that are not UTF-8 stand as
-surrogate escapes; "" is an unset path, name or password. To add a directive: an attribute here, a line in the table.
+Rules: sizes are bytes; a percentage of `maxmemory` is a negative number (-5 is 5 %); texts are `str`, in which bytes that are not UTF-8
+stand as surrogate escapes; "" is an unset path, name or password. To add a directive: an attribute here, a line in the table.
 """
 
 from __future__ import annotations
