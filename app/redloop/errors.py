@@ -93,6 +93,10 @@ def unknown_subcommand_or_arity(container: str, subcommand: bytes) -> str:
     return f"ERR unknown subcommand or wrong number of arguments for '{quote(subcommand, 128)}'. Try {container.upper()} HELP."
 
 
+def out_of_range(low: int, high: int) -> str:
+    return f"ERR value is out of range, value must between {low} and {high}"
+
+
 def not_an_integer(what: str) -> str:
     """The named form of NOT_AN_INTEGER: ``bit offset``, ``timeout``."""
     return f"ERR {what} is not an integer or out of range"

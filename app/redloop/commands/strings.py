@@ -22,7 +22,7 @@ def get(client: Client, argv: list[bytes]) -> Reply:
     return bytes(value)
 
 
-@command("SET key value [NX | XX]", "Stores a string at a key, whatever it held before.", WRITE | DENYOOM, since="1.0.0")
+@command("SET key value [NX | XX]", "Stores a string at a key, whatever it held before.", WRITE | DENYOOM, since="1.0.0", keys="OW UPDATE")
 def set_(client: Client, argv: list[bytes]) -> Reply:
     key = argv[1]
     db = client.db
@@ -33,7 +33,7 @@ def set_(client: Client, argv: list[bytes]) -> Reply:
     raise RedisError("ERR syntax error")
 
 
-@command("INCR key", "Adds one to the integer at a key.", WRITE | DENYOOM | FAST, since="1.0.0")
+@command("INCR key", "Adds one to the integer at a key.", WRITE | DENYOOM | FAST, since="1.0.0", keys="RW ACCESS UPDATE")
 def incr(client: Client, argv: list[bytes]) -> Reply:
     return _add(client, argv[1], 1)
 
@@ -50,7 +50,7 @@ def _add(client: Client, key: bytes, increment: int) -> int:
     db.replace(key, total)
     db.changed(key, STRING, b"incrby")
     return total
-@command("MSET key value [key value ...]", "x", WRITE | DENYOOM, since="1.0.0")
+@command("MSET key value [key value ...]", "x", WRITE | DENYOOM, since="1.0.0", keys="OW UPDATE")
 def mset(client: Client, argv: list[bytes]) -> Reply:
     db = client.db
     for i in range(1, len(argv), 2):

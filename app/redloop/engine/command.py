@@ -7,8 +7,20 @@ A family of commands is a module in `commands/`:
     @command("GET key", "The value of a string key.", READONLY | FAST, since="1.0.0")
     def get(client: Client, argv: list[bytes]) -> Reply: ...
 
-The syntax line is the only metadata: name, arity, key positions and the COMMAND DOCS tree are derived from it (`engine.syntax`). A
-`Definition` is what the source says, once per process; a `Command` is what one server knows about it, with its statistics.
+Name, arity, key positions and the COMMAND DOCS tree are derived from the syntax line (`engine.syntax`, `engine.key_specs`), the ACL
+categories from the flags and the group. A line of two words is a subcommand; its container and the container's HELP come by themselves.
+What cannot be derived is said beside the line:
+
+    keys        what is done to the keys, a set of words for each key spec; "RO ACCESS" is understood where the flags say READONLY
+    acl         further ACL categories; one of a data type or area takes the place of the group's own
+    tips        command tips, for proxies and clients
+    arity       where it is not what the line says
+    types       the type of an argument that its word does not tell
+    names       the name of an argument that its word does not tell
+    added       {version: names of the arguments that came with it; with a minus: deprecated since}
+    complexity, deprecated, replaced_by, doc_flags: as in COMMAND DOCS
+
+A `Definition` is what the source says, once per process; a `Command` is what one server knows about it, with its statistics.
 """
 
 from __future__ import annotations
@@ -18,7 +30,9 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from redloop.engine.syntax import Syntax, parse
+from redloop.engine.key_specs import KeySpec, derive, key_arguments, legacy_range
+from redloop.engine.syntax import Argument, Syntax, SyntaxLineError, parse
+from redloop.resp.replies import Simple
 
 Handler = Callable[..., object]
 """handler(client, argv) -> reply. `argv[0]` is the command's name (for a subcommand also `argv[1]`)."""
@@ -44,43 +58,152 @@ NO_ASYNC_LOADING: Final = 1 << 16
 ALLOW_BUSY: Final = 1 << 17
 NO_MULTI: Final = 1 << 18
 TOUCHES_ARBITRARY_KEYS: Final = 1 << 19
+MODULE: Final = 1 << 20
+
+FLAG_NAMES: Final[list[tuple[int, str]]] = [
+    (WRITE, "write"),
+    (READONLY, "readonly"),
+    (DENYOOM, "denyoom"),
+    (MODULE, "module"),
+    (ADMIN, "admin"),
+    (PUBSUB, "pubsub"),
+    (NOSCRIPT, "noscript"),
+    (BLOCKING, "blocking"),
+    (LOADING, "loading"),
+    (STALE, "stale"),
+    (SKIP_MONITOR, "skip_monitor"),
+    (SKIP_SLOWLOG, "skip_slowlog"),
+    (ASKING, "asking"),
+    (FAST, "fast"),
+    (NO_AUTH, "no_auth"),
+    (MAY_REPLICATE, "may_replicate"),
+    (NO_MANDATORY_KEYS, "no_mandatory_keys"),
+    (NO_ASYNC_LOADING, "no_async_loading"),
+    (NO_MULTI, "no_multi"),
+    (ALLOW_BUSY, "allow_busy"),
+    (TOUCHES_ARBITRARY_KEYS, "touches_arbitrary_keys"),
+]
+"""In the order COMMAND INFO lists them, "movablekeys" behind all."""
+
+CATEGORIES: Final = [
+    "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo", "stream", "pubsub", "admin",
+    "fast", "slow", "blocking", "dangerous", "connection", "transaction", "scripting",
+]
+"""The ACL categories, in the order COMMAND INFO lists them."""
+
+_GROUP_CATEGORIES: Final = {
+    "generic": "keyspace",
+    "string": "string",
+    "list": "list",
+    "set": "set",
+    "sorted-set": "sortedset",
+    "hash": "hash",
+    "bitmap": "bitmap",
+    "hyperloglog": "hyperloglog",
+    "geo": "geo",
+    "stream": "stream",
+    "connection": "connection",
+    "transactions": "transaction",
+    "scripting": "scripting",
+}
 
 NO_LIMIT: Final = 1 << 31
 """The most arguments of a command that takes any number."""
 
+# When a container got its HELP, where that was neither with it nor in 5.0.0.
+_HELP_SINCE: Final = {"LATENCY": "2.8.13", "MEMORY": "4.0.0", "OBJECT": "6.2.0", "PUBSUB": "6.2.0", "SLOWLOG": "6.2.0"}
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) for part in text.split(".")]
+
+
+def derive_categories(group: str, flags: int, acl: str) -> list[str]:
+    """The ACL categories of a command."""
+    found = set(acl.split())
+    if group in _GROUP_CATEGORIES and found.isdisjoint(_GROUP_CATEGORIES.values()):
+        found.add(_GROUP_CATEGORIES[group])
+    if flags & WRITE:
+        found.add("write")
+    if flags & READONLY and "scripting" not in found:
+        found.add("read")
+    if flags & ADMIN:
+        found |= {"admin", "dangerous"}
+    if flags & PUBSUB:
+        found.add("pubsub")
+    if flags & BLOCKING:
+        found.add("blocking")
+    found.add("fast" if flags & FAST else "slow")
+    return [category for category in CATEGORIES if category in found]
+
 
 class Definition:
-    """A command as its module declares it."""
+    """A command as its module declares it; as a decorator it notes the handler and leaves the function as it is."""
 
-    def __init__(self, line: str, summary: str, flags: int, group: str, since: str, handler: Handler) -> None:
-        self.line = line
+    def __init__(self, group: str, syntax: Syntax, summary: str, flags: int, since: str, keys: str = "", acl: str = "") -> None:
+        self.group = group
+        self.syntax = syntax
         self.summary = summary
         self.flags = flags
-        self.group = group
         self.since = since
+        self.acl = acl
+        self.name = "|".join([word.lower() for word in syntax.words])
+        self.arity = syntax.arity()
+        if not keys and flags & READONLY and key_arguments(syntax.arguments):
+            keys = "RO ACCESS"
+        self.key_specs: list[KeySpec] = derive(syntax, keys)
+        self.first_key, self.last_key, self.key_step = legacy_range(self.key_specs)
+        self.movable_keys = any(spec.movable() for spec in self.key_specs)
+        self.categories = derive_categories(group, flags, acl)
+        self.tips: list[str] = []
+        self.complexity = ""
+        self.added: dict[str, str] = {}
+        self.deprecated = ""
+        self.replaced_by = ""
+        self.doc_flags: list[str] = []
+        self.handler: Handler = _no_handler
+
+    def __call__(self, handler: Handler) -> Handler:
         self.handler = handler
-        self.syntax: Syntax = parse(line)
-        self.name = "|".join(word.lower() for word in self.syntax.words)
-        self.arity = self.syntax.arity()
+        DEFINITIONS.append(self)
+        return handler
+
+    def flag_names(self) -> list[str]:
+        """The flags as COMMAND INFO names them."""
+        names = [name for flag, name in FLAG_NAMES if self.flags & flag]
+        return [*names, "movablekeys"] if self.movable_keys else names
+
+    def note_versions(self, added: dict[str, str]) -> None:
+        """Marks the arguments that came later, or are deprecated, with the version."""
+        self.added = added
+        for version, names in added.items():
+            for name in names.split():
+                argument = _without_version(self.syntax.arguments, name.removeprefix("-"))
+                if argument is None:
+                    raise SyntaxLineError(f"{self.name} has no argument called {name}")
+                if name.startswith("-"):
+                    argument.deprecated = version
+                else:
+                    argument.since = version
+
+
+def _without_version(arguments: list[Argument], name: str) -> Argument | None:
+    """The first argument of that name that has no version yet, outer before inner."""
+    for argument in arguments:
+        if argument.name == name and not argument.since:
+            return argument
+        found = _without_version(argument.arguments, name)
+        if found is not None:
+            return found
+    return None
+
+
+def _no_handler(client: object, argv: list[bytes]) -> object:
+    raise AssertionError("a container is never run itself")
 
 
 DEFINITIONS: Final[list[Definition]] = []
 """Every declared command, in the order of import."""
-
-
-class Registrar:
-    """The decorator: notes the definition and leaves the function as it is."""
-
-    def __init__(self, group: str, line: str, summary: str, flags: int, since: str) -> None:
-        self.group = group
-        self.line = line
-        self.summary = summary
-        self.flags = flags
-        self.since = since
-
-    def __call__(self, handler: Handler) -> Handler:
-        DEFINITIONS.append(Definition(self.line, self.summary, self.flags, self.group, self.since, handler))
-        return handler
 
 
 class Family:
@@ -89,8 +212,34 @@ class Family:
     def __init__(self, group: str) -> None:
         self.group = group
 
-    def __call__(self, line: str, summary: str, flags: int = 0, *, since: str) -> Registrar:
-        return Registrar(self.group, line, summary, flags, since)
+    def __call__(
+        self,
+        line: str,
+        summary: str,
+        flags: int = 0,
+        *,
+        since: str,
+        complexity: str = "",
+        keys: str = "",
+        acl: str = "",
+        tips: str = "",
+        arity: int = 0,
+        types: dict[str, str] | None = None,
+        names: dict[str, str] | None = None,
+        added: dict[str, str] | None = None,
+        deprecated: str = "",
+        replaced_by: str = "",
+        doc_flags: str = "",
+    ) -> Definition:
+        definition = Definition(self.group, parse(line, types, names), summary, flags, since, keys, acl)
+        definition.arity = arity or definition.arity
+        definition.complexity = complexity
+        definition.tips = tips.split()
+        definition.note_versions(added or {})
+        definition.deprecated = deprecated
+        definition.replaced_by = replaced_by
+        definition.doc_flags = ["deprecated"] if deprecated else doc_flags.split()
+        return definition
 
 
 def family(group: str) -> Family:
@@ -168,11 +317,52 @@ class Histogram:
         return sorted(self._buckets.items())
 
 
+class Help:
+    """The HELP of a container: the lines of its subcommands and their summaries."""
+
+    def __init__(self, container: str, definitions: list[Definition]) -> None:
+        lines = [f"{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"]
+        for definition in definitions:
+            syntax = definition.syntax
+            lines += [syntax.text(len(syntax.words) - 1), f"    {definition.summary}"]
+        lines += ["HELP", "    Print this help."]
+        self.reply: list[object] = [Simple(line.encode()) for line in lines]
+
+    def answer(self, client: object, argv: list[bytes]) -> object:
+        return self.reply
+
+
+def complete(definitions: list[Definition]) -> list[Definition]:
+    """Adds the containers and their HELP to what the families declare."""
+    containers: dict[str, list[Definition]] = {}
+    for definition in definitions:
+        if len(definition.syntax.words) > 1:
+            containers.setdefault(definition.syntax.words[0], []).append(definition)
+    declared = {definition.name: definition for definition in definitions}
+    added: list[Definition] = []
+    for name, nested in containers.items():
+        container = declared.get(name.lower())
+        if container is None:
+            since = min([definition.since for definition in nested], key=_version)
+            container = Definition(nested[0].group, Syntax([name], []), f"The commands of {name}.", 0, since)
+            container.arity = -2
+            container.categories = ["slow"]
+            container.complexity = "Depends on subcommand."
+            added.append(container)
+        since = _HELP_SINCE.get(name) or max("5.0.0", container.since, key=_version)
+        text = f"How to use {name}."
+        help_ = Definition(container.group, Syntax([name, "HELP"], []), text, LOADING | STALE, since, acl=container.acl)
+        help_.complexity = "O(1)"
+        help_.handler = Help(name, nested).answer
+        added.append(help_)
+    return definitions + added
+
+
 def build_table(definitions: list[Definition]) -> dict[bytes, Command]:
     """The table of one server: lower-case and upper-case name to command; containers hold their subcommands in the same way."""
     table: dict[bytes, Command] = {}
     nested: list[Command] = []
-    for definition in definitions:
+    for definition in complete(definitions):
         command = Command(definition)
         if "|" in command.name:
             nested.append(command)

@@ -98,6 +98,7 @@ class Argument:
         self.multiple_token = False
         self.key_spec = -1
         self.since = ""
+        self.deprecated = ""
         self.arguments: list[Argument] = []
 
     def fewest(self) -> int:
@@ -123,9 +124,14 @@ class Argument:
 class Syntax:
     """What a line says: the words of the command's name and its arguments."""
 
-    def __init__(self, words: list[str], arguments: list[Argument]) -> None:
+    def __init__(self, words: list[str], arguments: list[Argument], line: str = "") -> None:
         self.words = words
         self.arguments = arguments
+        self.line = line or " ".join(words)
+
+    def text(self, start: int) -> str:
+        """The line from its word `start` on."""
+        return self.line.split(" ", start)[start]
 
     def arity(self) -> int:
         """The number of words of a request, the name included; negative when that is only the least."""
@@ -147,7 +153,7 @@ def parse(line: str, types: dict[str, str] | None = None, names: dict[str, str] 
     arguments = reader.sequence(pieces[count:], top=True)
     for argument in arguments:
         reader.name(argument)
-    return Syntax(pieces[:count], arguments)
+    return Syntax(pieces[:count], arguments, line)
 
 
 _BRACKETS: Final = frozenset("[]<>|")
