@@ -1,0 +1,69 @@
+"""How many items each chunk of a chunked sequence holds, and which chunk holds the n-th item.
+
+Two levels: the counts, and the sums of blocks of 64 counts. A change of one count is O(1); finding a position, or the number of items before
+a chunk, adds up a few dozen numbers even for millions of items.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BLOCK_BITS: Final = 6
+BLOCK: Final = 1 << BLOCK_BITS
+
+
+class Counts:
+    """The counts of a row of chunks."""
+
+    __slots__ = ("blocks", "counts")
+
+    def __init__(self, counts: list[int]) -> None:
+        self.counts = counts
+        self.blocks: list[int] = []
+        self._sum_from(0)
+
+    def _sum_from(self, chunk: int) -> None:
+        block = chunk >> BLOCK_BITS
+        del self.blocks[block:]
+        for start in range(block << BLOCK_BITS, len(self.counts), BLOCK):
+            self.blocks.append(sum(self.counts[start : start + BLOCK]))
+
+    def add(self, chunk: int, change: int) -> None:
+        self.counts[chunk] += change
+        self.blocks[chunk >> BLOCK_BITS] += change
+
+    def put(self, chunk: int, count: int) -> None:
+        """Sets the count of one chunk."""
+        change = count - self.counts[chunk]
+        if change:
+            self.add(chunk, change)
+
+    def insert(self, chunk: int, count: int) -> None:
+        """A new chunk comes to stand at place `chunk`."""
+        self.counts.insert(chunk, count)
+        self._sum_from(chunk)
+
+    def remove(self, first: int, last: int) -> None:
+        """The chunks from `first` up to before `last` are gone."""
+        del self.counts[first:last]
+        self._sum_from(first)
+
+    def before(self, chunk: int) -> int:
+        """The number of items in the chunks before `chunk`."""
+        block = chunk >> BLOCK_BITS
+        return sum(self.blocks[:block]) + sum(self.counts[block << BLOCK_BITS : chunk])
+
+    def find(self, position: int) -> tuple[int, int]:
+        """The chunk that holds the item at `position`, and the item's place in it; past the end, one past the last item of the last chunk."""
+        blocks, counts = self.blocks, self.counts
+        block = 0
+        last = len(blocks) - 1
+        while block < last and position >= blocks[block]:
+            position -= blocks[block]
+            block += 1
+        chunk = block << BLOCK_BITS
+        last = len(counts) - 1
+        while chunk < last and position >= counts[chunk]:
+            position -= counts[chunk]
+            chunk += 1
+        return chunk, min(position, counts[chunk])
