@@ -79,7 +79,7 @@ def test_small_hashes_keep_order_and_grow() -> None:
 
 
 def test_order_by_expiry() -> None:
-    """As Redis's listpack: by expiry, the later set first among equals, fields without at the end; an overwritten field loses it and moves there."""
+    """As in Redis's listpack: by expiry, the later set first among equals; fields without at the end, overwritten ones too."""
     subject = Hash()
     for name in (b"a", b"b", b"c", b"d", b"e"):
         subject.set(name, b"1")

@@ -30,7 +30,11 @@ def check(subject: SortedSet, model: dict[bytes, float]) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["add", "remove", "cut"]), st.integers(0, 2500), st.integers(1, 900), st.integers(1, 50)), max_size=14))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["add", "remove", "cut"]), st.integers(0, 2500), st.integers(1, 900), st.integers(1, 50)), max_size=14
+    )
+)
 def test_a_sorted_set_behaves_as_a_sorted_dict(steps: list[tuple[str, int, int, int]]) -> None:
     """Runs of insertions, changes of score, removals and cuts, over many chunks and over one."""
     subject, model = SortedSet(), dict[bytes, float]()

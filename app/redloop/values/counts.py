@@ -1,7 +1,7 @@
 """How many items each chunk of a chunked sequence holds, and which chunk holds the n-th item.
 
-Two levels: the counts, and the sums of blocks of 64 counts. A change of one count is O(1); finding a position, or the number of items before
-a chunk, adds up a few dozen numbers even for millions of items.
+Two levels: the counts, and the sums of blocks of 64 counts. A change of one count is O(1); finding a position, or the number of items
+before a chunk, adds up a few dozen numbers even for millions of items.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Counts:
         return sum(self.blocks[:block]) + sum(self.counts[block << BLOCK_BITS : chunk])
 
     def find(self, position: int) -> tuple[int, int]:
-        """The chunk that holds the item at `position`, and the item's place in it; past the end, one past the last item of the last chunk."""
+        """The chunk that holds the item at `position`, and its place there; past the end, one past the last item."""
         blocks, counts = self.blocks, self.counts
         block = 0
         last = len(blocks) - 1

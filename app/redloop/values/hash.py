@@ -1,11 +1,12 @@
 """Hashes: one packed row of bytes while small, a table when not, with an expiry for each field if wanted.
 
-A small hash is one bytes object, `\\xc1 field \\xc0 value` for each field: neither byte occurs in UTF-8. Ten fields take a third of what a dict
-would, and finding, adding and cutting happen in C. A hash with a field or value that does hold one of these bytes, that grows, or that gets an
-expiring field, becomes a table.
+A small hash is one bytes object, `\\xc1 field \\xc0 value` for each field: neither byte occurs in UTF-8. Ten fields take a third of what
+a dict would, and finding, adding and cutting happen in C. A hash with a field or value that does hold one of these bytes, that grows, or
+that gets an expiring field, becomes a table.
 
-Expiry times are milliseconds; the hash has no clock: fields that are due are still there until the caller says `expire(now)`, and whoever reads
-a hash with `soonest <= now` says that first. Times stand in a sorted set, so that due fields are found without a look at the others.
+Expiry times are milliseconds; the hash has no clock: fields that are due are still there until the caller says `expire(now)`, and whoever
+reads a hash with `soonest <= now` says that first. Times stand in a sorted set, so that due fields are found without a look at the
+others.
 """
 
 from __future__ import annotations
@@ -209,7 +210,8 @@ class Hash:
             if score is not None:
                 timed.append((score, -place, field))
         timed.sort()
-        return [entry[2] for entry in timed] + [field for field in table.keys() if field not in expires]
+        table_fields = table.keys()
+        return [entry[2] for entry in timed] + [field for field in table_fields if field not in expires]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """Some fields and the cursor to go on with, 0 at the end; a compact hash comes whole and in order."""

@@ -1,8 +1,9 @@
 """Lists: a packed row of bytes while small, a row of chunks when not.
 
-A small list is one bytes object, its items joined by a byte that is found neither in UTF-8 nor as a type byte of msgpack: 20 items take a fifth
-of what a list of bytes objects would, and joining, splitting and cutting all happen in C. A list with an item that does hold that byte, or that
-grows, becomes `Nodes`: chunks with the boundaries of Redis's quicklist nodes, so that OBJECT ENCODING, DEBUG and dumps agree with Redis's.
+A small list is one bytes object, its items joined by a byte that is found neither in UTF-8 nor as a type byte of msgpack: 20 items take a
+fifth of what a list of bytes objects would, and joining, splitting and cutting all happen in C. A list with an item that does hold that
+byte, or that grows, becomes `Nodes`: chunks with the boundaries of Redis's quicklist nodes, so that OBJECT ENCODING, DEBUG and dumps
+agree with Redis's.
 
 `fill` is list-max-listpack-size: a number of items for each node, or -1 to -5 for 4 KB to 64 KB.
 """
@@ -38,8 +39,8 @@ def oversized(item: bytes, fill: int) -> bool:
 class Nodes:
     """A row of chunks, at least one, none of them empty.
 
-    The first chunk is held back to front in `head` while a list with several chunks is used from the left: there pushing and popping is then at
-    the end of a Python list too. `chunks[0]` is empty meanwhile (`staged`).
+    The first chunk is held back to front in `head` while a list with several chunks is used from the left: pushing and popping there is
+    then at the end of a Python list too. `chunks[0]` is empty meanwhile (`staged`).
     """
 
     __slots__ = ("chunks", "counts", "head", "quicklist", "sizes", "staged")
@@ -550,7 +551,7 @@ class List:
         return found[0] if found else -1
 
     def positions(self, value: bytes, rank: int, count: int, limit: int) -> list[int]:
-        """Where `value` stands: matches from the `rank`-th on (from the right if negative), `count` of them, looking at `limit` items; 0 is all."""
+        """Where `value` stands: `count` matches from the `rank`-th on (from the right if negative) among `limit` items; 0 is all."""
         found: list[int] = []
         skip = abs(rank) - 1
         length: int = self.count

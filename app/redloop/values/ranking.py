@@ -1,7 +1,8 @@
 """Members in the order of score and then of bytes: the ordered half of a sorted set.
 
-A row of chunks, each an array of scores and a list of members, so that an entry costs 16 bytes here where a tuple would cost 80. Everything that looks for a place does it by bisecting the last entries of the chunks and then one chunk; ranks come from Counts.
-A place is (chunk, index in the chunk).
+A row of chunks, each an array of scores and a list of members, so that an entry costs 16 bytes here where a tuple would cost 80.
+Everything that looks for a place does it by bisecting the last entries of the chunks and then one chunk; ranks come from Counts. A place
+is (chunk, index in the chunk).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A small set is one bytes object, each member between two marks that do not occur in UTF-8: membership is a search in C. A set with a member
 that does hold the mark, or that grows, becomes a table whose values say nothing.
 
-`kind` follows Redis's conversion rules, which also decide the order of SMEMBERS: an intset comes sorted by number, a listpack in the order of
-insertion (numbers first, sorted, if it was an intset before), a hash table as it likes.
+`kind` follows Redis's conversion rules, which also decide the order of SMEMBERS: an intset comes sorted by number, a listpack in the
+order of insertion (numbers first, sorted, if it was an intset before), a hash table as it likes.
 """
 
 from __future__ import annotations

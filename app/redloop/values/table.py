@@ -1,10 +1,10 @@
 """A table of bytes that grows without a stall and can be scanned while it changes: the body of big hashes, sets and sorted sets.
 
-One dict stalls when it grows (half a second past 2.8 million entries) and cannot be scanned in parts, so a table is a directory of small dicts,
-indexed by the highest bits of a key's position (its hash): `directory[position >> shift]`. A full dict splits in two; when it already has the
-directory's own depth, the directory doubles. The dicts therefore stand in the order of position, and a cursor is a position: a key that stays
-is ahead of the cursor or behind it, whatever happens in between, and an abandoned cursor leaves nothing behind. (The keyspace does the same; its
-segments carry expiry and access times beside the values.)
+One dict stalls when it grows (half a second past 2.8 million entries) and cannot be scanned in parts, so a table is a directory of small
+dicts, indexed by the highest bits of a key's position (its hash): `directory[position >> shift]`. A full dict splits in two; when it
+already has the directory's own depth, the directory doubles. The dicts therefore stand in the order of position, and a cursor is a
+position: a key that stays is ahead of the cursor or behind it, whatever happens in between, and an abandoned cursor leaves nothing
+behind. (The keyspace does the same; its segments carry expiry and access times beside the values.)
 
 A table of one dict keeps the order of insertion, as Redis's compact encodings do; a bigger one has no order.
 """
@@ -18,7 +18,7 @@ from typing import Final
 from mypy_extensions import i64
 
 ORDERED: Final = 680
-"""Entries a table may hold in one dict, in their order: more than the default threshold of any compact encoding (a dict of 1024 slots is full)."""
+"""Entries a table may hold in one dict, in their order: above the default threshold of any compact encoding (1024 slots are full)."""
 
 CAPACITY: Final = 170
 """Entries each of several dicts may hold before it splits (a dict of 256 slots is full): drawing one at random walks half of that."""
@@ -229,7 +229,7 @@ class Table:
         self.depth += 1
 
     def _merge(self, key: bytes) -> None:
-        """Makes one dict of the one that holds `key` and its neighbour when both are sparse; halves the directory when nothing needs its depth."""
+        """Joins the dict that holds `key` and its neighbour when both are sparse; halves the directory when nothing needs its depth."""
         position: i64 = hash(key)
         slot: i64 = (position & POSITION_MASK) >> (POSITION_BITS - self.depth)
         depth = self.depths[slot]
