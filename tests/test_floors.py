@@ -1,4 +1,4 @@
-"""The floors of docs/architecture.md.
+"""The floors of docs/architecture.md, and that what the package imports is what pyproject.toml says it needs.
 
 A module imports only from floors below it, or from modules that stand before it on its own floor: no cycle, also not for types. A new
 module on a floor above 0 needs no line here, a new package or a new module on floor 0 does.
@@ -7,6 +7,9 @@ module on a floor above 0 needs no line here, a new package or a new module on f
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,7 @@ FLOORS = [
     "commands",
     "boot __main__",
 ]
+DISTRIBUTIONS = {"lzf": "python-lzf"}  # where a distribution is not called as what is imported from it
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 
 
@@ -69,3 +73,10 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_are_for_running_not_only_for_types(module: str) -> None:
     assert "TYPE_CHECKING" not in MODULES[module].read_text()
+
+
+def test_the_package_needs_what_it_imports_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^\w.-]", line)[0] for line in project["dependencies"]}
+    outside = set().union(*IMPORTS.values()) - MODULES.keys() - set(sys.stdlib_module_names)
+    assert {DISTRIBUTIONS.get(name, name) for name in outside} == needed

@@ -16,7 +16,7 @@ import signal
 import sys
 from types import FrameType
 
-from redloop import __version__, commands  # noqa: F401  # declares the commands
+from redloop import __version__, commands, compiled  # noqa: F401  # declares the commands
 from redloop.clock import Clock
 from redloop.config import Config
 from redloop.engine.client import Client
@@ -220,11 +220,12 @@ def _announce(config: Config) -> None:
     log.log(NOTICE, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
     log.log(
         NOTICE,
-        "Redis version=%s, bits=64, commit=00000000, modified=0, pid=%d, just started (redloop %s, Python %s)",
+        "Redis version=%s, bits=64, commit=00000000, modified=0, pid=%d, just started (redloop %s, Python %s, %s)",
         REDIS_VERSION,
         os.getpid(),
         __version__,
         platform.python_version(),
+        "compiled" if compiled() else "interpreted",
     )
     if config.loaded:
         log.log(NOTICE, "Configuration loaded")
