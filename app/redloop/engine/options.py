@@ -1,0 +1,236 @@
+"""Reading the options of a command, and the vocabulary commands share.
+
+A handler reads what follows its fixed arguments with a cursor and `match`, so that its code reads like its syntax line:
+
+    options = Options(argv, 3)
+    while options.more():
+        match options.word():
+            case b"NX":
+                nx = True
+            case b"EX" | b"PX" | b"EXAT" | b"PXAT" as unit:
+                options.expiry(unit)
+            case b"COUNT":
+                count = options.integer()
+            case _:
+                raise RedisError(SYNTAX)
+
+Rules: `word` gives the next word upper-cased; what reads a value (`value`, `integer`, ...) says syntax error when none is left.
+The functions below the cursor read single arguments in one of the shared notations; where commands differ in the error, they pass it.
+To extend: an option of one command is read by that command; what a second command needs too moves here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from redloop.errors import (
+    LEX_RANGE,
+    NOT_A_FLOAT,
+    NOT_AN_INTEGER,
+    SCORE_RANGE,
+    STREAM_ID,
+    SYNTAX,
+    TIMEOUT_NEGATIVE,
+    TIMEOUT_NOT_FLOAT,
+    TIMEOUT_NOT_INTEGER,
+    TIMEOUT_OUT_OF_RANGE,
+    RedisError,
+    invalid_expire,
+    out_of_range,
+)
+from redloop.numbers import as_float, parse_float, parse_int
+
+MAX_INT: Final = 9223372036854775807
+MAX_ID_PART: Final = 18446744073709551615
+
+
+class Options:
+    """A cursor over the words of a request."""
+
+    def __init__(self, argv: list[bytes], at: int) -> None:
+        self.argv = argv
+        self.at = at
+        self.end = len(argv)
+        self.unit = b""
+        """EX, PX, EXAT, PXAT, KEEPTTL or PERSIST once `expiry` has read it."""
+        self._amount = b""
+
+    def more(self) -> bool:
+        return self.at < self.end
+
+    def left(self) -> int:
+        return self.end - self.at
+
+    def word(self) -> bytes:
+        """The next word, in upper case."""
+        at = self.at
+        self.at = at + 1
+        return self.argv[at].upper()
+
+    def next_is(self, token: bytes) -> bool:
+        """Whether `token` (in capitals) comes next; passes it if so."""
+        if self.at < self.end and self.argv[self.at].upper() == token:
+            self.at += 1
+            return True
+        return False
+
+    def value(self) -> bytes:
+        """The next word as it is."""
+        at = self.at
+        if at >= self.end:
+            raise RedisError(SYNTAX)
+        self.at = at + 1
+        return self.argv[at]
+
+    def values(self, count: int) -> list[bytes]:
+        """The next `count` words as they are."""
+        at = self.at
+        if count < 0 or count > self.end - at:
+            raise RedisError(SYNTAX)
+        self.at = at + count
+        return self.argv[at : at + count]
+
+    def integer(self, error: str = NOT_AN_INTEGER) -> int:
+        return parse_int(self.value(), error)
+
+    def number(self, error: str = NOT_A_FLOAT) -> float:
+        return parse_float(self.value(), error)
+
+    def limit(self) -> tuple[int, int]:
+        """`offset count`, behind LIMIT."""
+        if self.end - self.at < 2:
+            raise RedisError(SYNTAX)
+        offset = self.integer()
+        return offset, self.integer()
+
+    def expiry(self, unit: bytes) -> None:
+        """Takes note of EX, PX, EXAT or PXAT and its time, or of KEEPTTL or PERSIST. Two of them exclude each other.
+
+        The time is looked at later, by `moment`: other options behind it may be wrong, and that is said first.
+        """
+        if self.unit and self.unit != unit:
+            raise RedisError(SYNTAX)
+        self.unit = unit
+        if unit != b"KEEPTTL" and unit != b"PERSIST":
+            self._amount = self.value()
+
+    def moment(self, now_ms: int, command: str) -> int:
+        """When the key shall expire, in milliseconds of the wall clock; -1 where no time was given."""
+        if not self.unit or self.unit == b"KEEPTTL" or self.unit == b"PERSIST":
+            return -1
+        return expiry_moment(self._amount, self.unit, now_ms, command)
+
+
+def parse_int_in_range(text: bytes, low: int, high: int) -> int:
+    """An integer from `low` to `high`; the error names the two."""
+    number = parse_int(text)
+    if not low <= number <= high:
+        raise RedisError(out_of_range(low, high))
+    return number
+
+
+def expiry_moment(text: bytes, unit: bytes, now_ms: int, command: str) -> int:
+    """The moment that `text`, read in `unit` (EX, PX, EXAT or PXAT), means; times of zero and less are refused."""
+    amount = parse_int(text)
+    if amount <= 0:
+        raise RedisError(invalid_expire(command))
+    if unit == b"EX" or unit == b"EXAT":
+        amount *= 1000
+    if unit == b"EX" or unit == b"PX":
+        amount += now_ms
+    if amount > MAX_INT:
+        raise RedisError(invalid_expire(command))
+    return amount
+
+
+def keys_after_count(argv: list[bytes], at: int, too_few: str, not_a_number: str = "") -> list[bytes]:
+    """The keys behind a `numkeys` at `at`. `too_few` answers a count below one, `not_a_number` (if different) no integer at all."""
+    count = parse_int(argv[at], not_a_number or too_few)
+    if count <= 0:
+        raise RedisError(too_few)
+    if count > len(argv) - at - 1:
+        raise RedisError(SYNTAX)
+    return argv[at + 1 : at + 1 + count]
+
+
+def score_bound(text: bytes) -> tuple[float, bool]:
+    """A bound of a range of scores, and whether it is exclusive (`(1.5`)."""
+    exclusive = text.startswith(b"(")
+    if exclusive:
+        text = text[1:]
+    if not text:
+        return 0.0, exclusive
+    try:
+        # float() also takes what C does not: blanks around and underscores between the digits.
+        number = math.nan if b"_" in text or text != text.strip() else float(text)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        raise RedisError(SCORE_RANGE)
+    return number, exclusive
+
+
+LEX_LOWEST: Final = -1
+LEX_MEMBER: Final = 0
+LEX_HIGHEST: Final = 1
+
+
+def lex_bound(text: bytes) -> tuple[int, bytes, bool]:
+    """A bound of a range of members: below all (`-`), above all (`+`), or at a member, inclusive `[a` or exclusive `(a`."""
+    if text == b"-":
+        return LEX_LOWEST, b"", False
+    if text == b"+":
+        return LEX_HIGHEST, b"", False
+    if text.startswith(b"["):
+        return LEX_MEMBER, text[1:], False
+    if text.startswith(b"("):
+        return LEX_MEMBER, text[1:], True
+    raise RedisError(LEX_RANGE)
+
+
+def stream_id(text: bytes, missing_sequence: int = 0) -> tuple[int, int]:
+    """`milliseconds[-sequence]`."""
+    head, dash, tail = text.partition(b"-")
+    milliseconds = _id_part(head)
+    return milliseconds, _id_part(tail) if dash else missing_sequence
+
+
+def _id_part(text: bytes) -> int:
+    """As C reads it: blanks and a plus in front, any number of zeros."""
+    digits = text.lstrip(b" \t\n\v\f\r").removeprefix(b"+") if not text.isdigit() else text
+    if not digits.isdigit() or len(digits) > 127:
+        raise RedisError(STREAM_ID)
+    number = int(digits)
+    if number > MAX_ID_PART:
+        raise RedisError(STREAM_ID)
+    return number
+
+
+def timeout_seconds(text: bytes, now_ms: int) -> int:
+    """The timeout of a blocking command, given in seconds: when it ends in milliseconds of the wall clock, 0 for never."""
+    seconds = as_float(text)
+    if seconds is None:
+        raise RedisError(TIMEOUT_NOT_FLOAT)
+    milliseconds = seconds * 1000.0
+    if milliseconds > MAX_INT:
+        raise RedisError(TIMEOUT_OUT_OF_RANGE)
+    if milliseconds <= -1.0:
+        raise RedisError(TIMEOUT_NEGATIVE)
+    return _deadline(math.ceil(milliseconds), now_ms)
+
+
+def timeout_milliseconds(text: bytes, now_ms: int) -> int:
+    """The same for a timeout given in whole milliseconds."""
+    milliseconds = parse_int(text, TIMEOUT_NOT_INTEGER)
+    if milliseconds < 0:
+        raise RedisError(TIMEOUT_NEGATIVE)
+    return _deadline(milliseconds, now_ms)
+
+
+def _deadline(milliseconds: int, now_ms: int) -> int:
+    if milliseconds <= 0:
+        return 0
+    if milliseconds > MAX_INT - now_ms:
+        raise RedisError(TIMEOUT_OUT_OF_RANGE)
+    return now_ms + milliseconds
