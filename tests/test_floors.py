@@ -26,7 +26,7 @@ FLOORS = [
     "commands",
     "boot __main__",
 ]
-DISTRIBUTIONS = {"lzf": "python-lzf"}  # where a distribution is not called as what is imported from it
+DISTRIBUTIONS = {"lzf": "python-lzf", "mypy_extensions": "mypy-extensions"}  # not called as what is imported from it
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 
 
