@@ -7,11 +7,15 @@ else than what was asked for stops. Which redloop is imported depends on PYTHONP
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 
 import hypothesis
 import pytest
 
 import redloop
+from tests.compat.harness import pack
+from tests.compat.replies import Stream
+from tests.compat.servers import OracleMissingError, oracle_folder, start
 
 hypothesis.settings.register_profile("redloop", deadline=None, max_examples=100)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
@@ -27,3 +31,39 @@ def pytest_sessionstart() -> None:
     wish = os.environ.get("REDLOOP_COMPILE")
     if wish in {"0", "1"} and redloop.compiled() != (wish == "1"):
         raise pytest.UsageError(f"REDLOOP_COMPILE={wish}, yet {'compiled' if redloop.compiled() else 'interpreted'} modules are found")
+
+
+@pytest.fixture(scope="session")
+def oracle() -> str:
+    """The folder of a real Redis; skips where there is none, except under CI."""
+    try:
+        return oracle_folder()
+    except OracleMissingError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"no oracle: {error}")
+        pytest.skip(f"no oracle: {error}")
+
+
+class Real:
+    """A connection to a real redis-server: `real("GET", key)` gives the reply's bytes."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def __call__(self, *argv: bytes | str | int) -> bytes:
+        return self.many([argv])[0]
+
+    def many(self, commands: Sequence[Sequence[bytes | str | int]]) -> list[bytes]:
+        """The replies to a pipeline."""
+        lines = [[word if isinstance(word, bytes) else str(word).encode() for word in argv] for argv in commands]
+        self.stream.peer.sendall(b"".join([pack(argv) for argv in lines]))
+        return [self.stream.reply() for _ in commands]
+
+
+@pytest.fixture(scope="session")
+def real(oracle: str) -> Iterator[Real]:
+    """A real redis-server to ask, once for a run."""
+    with start("oracle") as server:
+        stream = Stream(server.connect())
+        yield Real(stream)
+        stream.peer.close()
