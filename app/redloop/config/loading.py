@@ -2,8 +2,8 @@
 
     redloop [file.conf] [--directive value ...] [-]
 
-The text is the file, then standard input when the last argument is `-`, then the options, each as a line of its own: so what stands on the
-command line wins, and an error in it has a line number too. How arguments become lines:
+The text is the file, then standard input when the last argument is `-` (or the first), then the options, each as a line of its own: so
+what stands on the command line wins, and an error in it has a line number too. How arguments become lines:
 - `--name` starts a line, and the argument after it is its value whatever it looks like, except that `--save` may go without one;
 - `"--name value"` in one argument is a whole line; further arguments add values until the next one that starts with `--`.
 
@@ -41,16 +41,20 @@ class FatalConfigError(Exception):
 def load(config: Config, arguments: list[str], read_stdin: Callable[[], bytes]) -> None:
     """Read what the arguments (without the program's name) say into the config."""
     text = b""
+    stdin = False
     config.loaded = bool(arguments)
-    if arguments and not arguments[0].startswith("-"):
+    if arguments and arguments[0] == "-":
+        stdin = True
+        arguments = arguments[1:]
+    elif arguments and not arguments[0].startswith("-"):
         config.path = os.path.join(os.getcwd(), arguments[0])
         text = _read(config.path, config.path)
         arguments = arguments[1:]
     if arguments and arguments[-1] == "-":
-        text += read_stdin()
+        stdin = True
         arguments = arguments[:-1]
-        while arguments and arguments[-1] == "-":
-            arguments = arguments[:-1]
+    if stdin:
+        text += read_stdin()
     if arguments:
         text += b"\n" + to_bytes(_as_lines(arguments))
     load_text(config, text)

@@ -1,0 +1,28 @@
+"""The table and the settings say the same things about the same directives."""
+
+from __future__ import annotations
+
+from redloop.config.directives import BY_NAME, DIRECTIVES, HIDDEN
+from redloop.config.settings import Settings
+
+DECLARATIONS = {"users", "renamed_commands"}
+
+
+def test_every_setting_has_a_directive_and_the_other_way_round() -> None:
+    assert {directive.attribute for directive in DIRECTIVES} == set(vars(Settings())) - DECLARATIONS
+
+
+def test_no_two_directives_share_a_name() -> None:
+    assert len(BY_NAME) == sum(1 + len(directive.older) for directive in DIRECTIVES)
+
+
+def test_every_default_is_a_value_its_kind_takes_and_shows() -> None:
+    for directive in DIRECTIVES:
+        shown = directive.kind.show(directive.default)
+        words = shown.split(" ") if directive.kind.multiple else [shown]
+        if shown or directive.name != "replicaof":
+            assert directive.parse(words, directive.default) == directive.default, directive.name
+
+
+def test_there_are_as_many_as_in_redis_8() -> None:
+    assert sum(not BY_NAME[name].flags & HIDDEN for name in BY_NAME) == 203
