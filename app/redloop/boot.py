@@ -14,13 +14,16 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from redloop import __version__, commands, compiled  # noqa: F401  # declares the commands
 from redloop.clock import Clock
 from redloop.config import Config
+from redloop.engine.blocking import BlockedClients
 from redloop.engine.client import Client
 from redloop.engine.connection import Connection
+from redloop.engine.guards import Pause, require_authentication
 from redloop.engine.peer import Peer
 from redloop.engine.server import REDIS_VERSION, Server
 from redloop.logs import FORMATTER, NOTICE, configure
@@ -52,6 +55,9 @@ class Instance:
         """Opens the sockets, loads the data, then accepts commands. Raises BootError."""
         server = self.server
         server.defer = self._loop.call_soon
+        server.later = self._later
+        server.blocked = BlockedClients(server)
+        server.pause = Pause(server)
         server.cron.every(1000 // self.config.hz, self._expire)
         server.cron.every(1000 // self.config.hz, self._sweep)
         await self._listen()
@@ -129,8 +135,13 @@ class Instance:
             return None
         server.connections_received += 1
         client = Client(server, peer, server.new_client_id())
+        if not client.authenticated:
+            client.add_guard(require_authentication)
         server.register(client)
         return client
+
+    def _later(self, ms: int, callback: Callable[[], None]) -> object:
+        return self._loop.call_later(max(ms, 0) / 1000, callback)
 
     def _tick(self) -> None:
         self.server.cron.run()

@@ -22,6 +22,7 @@ from redloop.engine.command import Command
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.errors import RedisError, wrong_arity
+from redloop.keyspace.database import TOUCH_NOTHING
 from redloop.resp.encode import BULK_HEADERS, CRLF, NULL2, NULL3, encode
 from redloop.resp.replies import NOTHING, OK
 from redloop.resp.requests import (
@@ -103,6 +104,8 @@ class Client:
 
         # State.
         self.parked: i64 = 0  # reasons to wait: see PARKED_*
+        self.waiting_argv: list[bytes] | None = None  # the command to run first when it goes on
+        self.may_not_block = False  # inside a transaction or a script
         self.running = False
         self.closing = False
         self.closed = False
@@ -140,12 +143,23 @@ class Client:
         self._run(data, 0)
         self.flush()
 
+    def park(self, reason: i64, argv: list[bytes] | None = None) -> None:
+        """Runs no more commands until `resume(reason)`; `argv` is then the first to run."""
+        self.parked |= reason
+        self.waiting_argv = argv
+
     def resume(self, reason: i64) -> None:
         """Takes away one reason for being parked, and goes on if it was the last."""
         self.parked &= ~reason
         if self.parked or self.running or self.closing:
             return
         self.server.mark = self.clock.tick()
+        argv = self.waiting_argv
+        if argv is not None:
+            self.waiting_argv = None
+            self.execute(argv)
+            if self.parked:
+                return
         chunk, start = self.chunk, self.position
         self.chunk = b""
         if start < len(chunk):
@@ -160,6 +174,7 @@ class Client:
     def _run(self, data: bytes, start: i64) -> None:
         """Runs the commands in `data[start:]`; `start` is 0 for bytes the reader has not seen."""
         self.running = True
+        self.keyspace.touching = TOUCH_NOTHING if self.no_touch else self.keyspace.touch_mode
         try:
             if self.inline:
                 data = self.inline + data
@@ -347,6 +362,15 @@ class Client:
             server.observe(self, command, argv, spent)
         return reply
 
+    def retry(self, argv: list[bytes]) -> object:
+        """Runs a blocked command again; its reply is returned, not sent."""
+        command, error = self.server.resolve(argv)
+        return error if command is None else self.call(command, argv)
+
+    def answer(self, reply: object) -> None:
+        """Sends the reply of a command that had none so far (it was blocked)."""
+        encode(reply, self.out, self.resp3)
+
     def _guard(self, command: Command, argv: list[bytes]) -> object:
         try:
             for guard in self.guards:
@@ -530,9 +554,6 @@ class Client:
             ("lib-name", self.library_name.decode("latin-1")),
             ("lib-ver", self.library_version.decode("latin-1")),
             ("io-thread", "0"),
-            ("tot-net-in", str(self.bytes_in)),
-            ("tot-net-out", str(self.bytes_out)),
-            ("tot-cmds", str(self.commands_run)),
         ]
         return " ".join([f"{field}={value}" for field, value in fields])
 

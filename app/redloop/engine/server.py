@@ -40,6 +40,10 @@ class Barrier(Protocol):
         """Calls back once `durable_offset() >= offset`."""
 
 
+def _never(_ms: int, _callback: Callable[[], None]) -> object:
+    return None
+
+
 class Server:
     """One Redis-compatible server. Times are milliseconds of wall time or nanoseconds of monotonic time, as the name says."""
 
@@ -63,6 +67,9 @@ class Server:
         self.clients: dict[int, Any] = {}
         self.next_client_id = 1
         self.defer: Callable[[Callable[[], None]], object] | None = None  # runs a callback at the end of the loop's tick
+        self.later: Callable[[int, Callable[[], None]], object] = _never  # runs a callback some milliseconds from now
+        self.blocked: Any = None  # engine.blocking's lines of waiting clients
+        self.pause: Any = None  # engine.guards' CLIENT PAUSE
         self._to_flush: list[Any] = []
 
         # Timers.

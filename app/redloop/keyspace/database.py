@@ -35,6 +35,15 @@ KEY_MISS: Final = 512  # m
 MODULE: Final = 1024  # d
 NEW: Final = 2048  # n
 
+# What an access to a key leaves behind, by maxmemory-policy: nothing, the time (LRU), or a counter that decays (LFU).
+TOUCH_NOTHING: Final = 0
+TOUCH_TIME: Final = 1
+TOUCH_COUNTER: Final = 2
+
+LFU_FIRST: Final = 5
+"""The counter of a new key."""
+LFU_MOST: Final = 255
+
 Listener = Callable[["Database", bytes, int, bytes], None]
 """Called as listener(database, key, event class, event) after a key changed; key b"" and event b"flushdb" after a flush."""
 
@@ -56,7 +65,10 @@ class Keyspace:
 
         # Expiry and access.
         self.expiring = True
-        self.touching = True
+        self.touching: i64 = TOUCH_TIME  # for the command that runs
+        self.touch_mode: i64 = TOUCH_TIME  # by maxmemory-policy
+        self.lfu_log_factor = 10
+        self.lfu_decay_minutes = 1
         self.on_expired: Callable[[Database, bytes], None] | None = None
 
         # Statistics.
@@ -119,8 +131,10 @@ class Database:
                 value = None
             else:
                 keyspace.hits += 1
-                if keyspace.touching:
+                if keyspace.touching == TOUCH_TIME:
                     segment.accessed[key] = self.clock.seconds
+                elif keyspace.touching == TOUCH_COUNTER:
+                    self._count_use(segment, key)
                 return value
         keyspace.misses += 1
         if keyspace.listeners:
@@ -133,9 +147,24 @@ class Database:
         value = segment.values.get(key)
         if value is None or (segment.expires and self._is_due(segment, key)):
             return None
-        if self.keyspace.touching:
+        touching = self.keyspace.touching
+        if touching == TOUCH_TIME:
             segment.accessed[key] = self.clock.seconds
+        elif touching == TOUCH_COUNTER:
+            self._count_use(segment, key)
         return value
+
+    def look(self, key: bytes) -> object:
+        """The value of `key` for a question about it (EXISTS, TTL, TYPE): counts a hit or a miss, but is no access."""
+        value = self.peek(key)
+        keyspace = self.keyspace
+        if value is not None:
+            keyspace.hits += 1
+            return value
+        keyspace.misses += 1
+        if keyspace.listeners:
+            keyspace.notify(self, key, KEY_MISS, b"keymiss")
+        return None
 
     def peek(self, key: bytes) -> object:
         """The value of `key` without noting the access or counting."""
@@ -152,6 +181,25 @@ class Database:
     def accessed(self, key: bytes) -> int:
         """The second of the last use of `key`, which is present."""
         return self.segment(key).accessed[key]
+
+    def frequency(self, key: bytes) -> int:
+        """The decayed LFU counter of `key`, which is present, 0 to 255."""
+        return self._decayed(self.segment(key).accessed[key])
+
+    def _decayed(self, stamp: int) -> int:
+        """The counter in `stamp` (minutes << 8 | counter), less one for each lfu-decay-time gone by."""
+        counter = stamp & 255
+        minutes = self.keyspace.lfu_decay_minutes
+        if minutes:
+            counter = max(0, counter - (self.clock.seconds // 60 - (stamp >> 8)) // minutes)
+        return counter
+
+    def _count_use(self, segment: Segment, key: bytes) -> None:
+        counter = self._decayed(segment.accessed[key])
+        chance = 1.0 / (max(0, counter - LFU_FIRST) * self.keyspace.lfu_log_factor + 1)
+        if counter < LFU_MOST and self.keyspace.random.random() < chance:
+            counter += 1
+        segment.accessed[key] = self.clock.seconds // 60 << 8 | counter
 
     def set_accessed(self, key: bytes, second: int) -> None:
         """Sets the second of the last use of `key`, which is present (RESTORE IDLETIME)."""
@@ -199,7 +247,10 @@ class Database:
         values = segment.values
         before: i64 = len(values)
         values[key] = value
-        segment.accessed[key] = self.clock.seconds
+        if self.keyspace.touch_mode == TOUCH_COUNTER:
+            segment.accessed[key] = self.clock.seconds // 60 << 8 | LFU_FIRST
+        else:
+            segment.accessed[key] = self.clock.seconds
         after: i64 = len(values)
         if after != before:
             self.size += 1

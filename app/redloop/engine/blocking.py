@@ -1,0 +1,156 @@
+"""Blocking commands: try, park, try again. One code path for all of them.
+
+A handler that finds nothing returns `block(client, keys, ...)`: the client is parked and waits in line at each key. When a command or a transaction has
+changed a key somebody waits for, the same handler runs again with the same arguments for the first in line, then for the next, as long as they get
+something. Nobody waits: no listener, no observer, no cost.
+"""
+
+from __future__ import annotations
+
+from redloop.engine.client import PARKED_BLOCKED, Client
+from redloop.engine.command import Command
+from redloop.engine.server import Server
+from redloop.errors import RedisError
+from redloop.keyspace.database import Database
+from redloop.resp.replies import NOTHING
+
+UNBLOCKED: str = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+
+
+class Waiting:
+    """What a blocked client waits for, and how it is tried again."""
+
+    def __init__(self, client: Client, argv: list[bytes], keys: list[bytes], nothing: object, errors_count: bool) -> None:
+        self.client = client
+        self.argv = argv
+        self.keys = keys
+        self.nothing = nothing  # the reply when time runs out
+        self.errors_count = errors_count  # an error ends the wait (else a key of the wrong type is as good as none)
+        self.deadline_ms = 0
+        self.trying = False
+
+
+class BlockedClients:
+    """The lines of clients at the keys of one server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._lines: dict[tuple[int, bytes], dict[int, Waiting]] = {}
+        self._clients: dict[int, Waiting] = {}
+        self._ready: dict[tuple[int, bytes], None] = {}
+        self._serving = False
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def keys(self) -> int:
+        """How many keys are waited for."""
+        return len(self._lines)
+
+    def block(self, client: Client, argv: list[bytes], keys: list[bytes], timeout_ms: int, nothing: object, errors_count: bool) -> object:
+        """Parks `client` until one of `keys` changes to its liking or `timeout_ms` (0: for ever) have passed."""
+        waiting = self._clients.get(client.id)
+        if waiting is not None and waiting.trying:
+            return NOTHING
+        if client.may_not_block:
+            return nothing
+        if not self._clients:
+            self.server.add_listener(self._changed)
+            self.server.add_observer(self._after_command)
+        waiting = Waiting(client, argv, keys, nothing, errors_count)
+        self._clients[client.id] = waiting
+        for key in keys:
+            self._lines.setdefault((client.db.index, key), {})[client.id] = waiting
+        client.park(PARKED_BLOCKED)
+        client.on_close.append(self._gone)
+        if timeout_ms:
+            waiting.deadline_ms = self.server.clock.now_ms() + timeout_ms
+            self.server.later(timeout_ms, lambda: self._time_out(waiting))
+        return NOTHING
+
+    def unblock(self, client: Client, with_error: bool) -> bool:
+        """CLIENT UNBLOCK; False if the client was not blocked."""
+        waiting = self._clients.get(client.id)
+        if waiting is None:
+            return False
+        if with_error:
+            self._finish(waiting, RedisError(UNBLOCKED))
+        else:
+            self._finish(waiting, waiting.nothing)
+        return True
+
+    def _time_out(self, waiting: Waiting) -> None:
+        if self._clients.get(waiting.client.id) is not waiting:
+            return
+        self.server.clock.refresh()
+        left = waiting.deadline_ms - self.server.clock.now_ms()
+        if left > 0:
+            self.server.later(left, lambda: self._time_out(waiting))
+        else:
+            self._finish(waiting, waiting.nothing)
+
+    def _gone(self, client: Client) -> None:
+        waiting = self._clients.get(client.id)
+        if waiting is not None:
+            self._leave(waiting)
+
+    def _leave(self, waiting: Waiting) -> None:
+        client = waiting.client
+        del self._clients[client.id]
+        for key in waiting.keys:
+            line = self._lines.get((client.db.index, key))
+            if line is not None:
+                line.pop(client.id, None)
+                if not line:
+                    del self._lines[(client.db.index, key)]
+        if not self._clients:
+            self.server.remove_listener(self._changed)
+            self.server.remove_observer(self._after_command)
+
+    def _finish(self, waiting: Waiting, reply: object) -> None:
+        client = waiting.client
+        self._leave(waiting)
+        client.on_close.remove(self._gone)
+        client.answer(reply)
+        client.resume(PARKED_BLOCKED)
+
+    def _changed(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
+        if not key:  # a whole database was exchanged: anything may be there now
+            self._ready.update(dict.fromkeys([entry for entry in self._lines if entry[0] == database.index]))
+        elif (database.index, key) in self._lines:
+            self._ready[(database.index, key)] = None
+
+    def _after_command(self, client: Client, command: Command, argv: list[bytes], spent: int) -> None:
+        if not self._ready or self._serving or self.server.effects.depth:
+            return
+        self._serving = True
+        try:
+            while self._ready:
+                ready = self._ready
+                self._ready = {}
+                for place in ready:
+                    self._serve(place)
+        finally:
+            self._serving = False
+
+    def _serve(self, place: tuple[int, bytes]) -> None:
+        for waiting in list(self._lines.get(place, {}).values()):
+            if self._clients.get(waiting.client.id) is not waiting:
+                continue
+            waiting.trying = True
+            reply = waiting.client.retry(waiting.argv)
+            waiting.trying = False
+            if reply is NOTHING or (isinstance(reply, RedisError) and not waiting.errors_count):
+                continue
+            self._finish(waiting, reply)
+
+
+def block(
+    client: Client, argv: list[bytes], keys: list[bytes], timeout_ms: int, nothing: object, errors_count: bool = False
+) -> object:
+    """Parks `client` until `argv` finds something at one of `keys`: return what this returns.
+
+    `timeout_ms` 0 waits for ever; `nothing` is the reply when time runs out, and at once inside a transaction or script.
+    """
+    blocked: BlockedClients = client.server.blocked
+    return blocked.block(client, argv, keys, timeout_ms, nothing, errors_count)

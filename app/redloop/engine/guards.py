@@ -1,0 +1,70 @@
+"""Guards: rules that are checked before a command, each switched on only while it has something to check.
+
+A guard is a function (client, command, argv): it returns None to let the command pass, raises RedisError to reject it, or returns the reply to give
+instead. `server.add_guard` puts it before every client's commands, `client.add_guard` before one client's.
+"""
+
+from __future__ import annotations
+
+from redloop.engine.client import PARKED_PAUSED, Client
+from redloop.engine.command import MAY_REPLICATE, NO_AUTH, WRITE, Command
+from redloop.engine.server import Server
+from redloop.errors import NOAUTH, RedisError
+from redloop.resp.replies import NOTHING
+
+
+def require_authentication(client: Client, command: Command, argv: list[bytes]) -> object:
+    """Before AUTH a client may say only what opens, closes and resets a connection."""
+    if not client.authenticated and not command.flags & NO_AUTH:
+        raise RedisError(NOAUTH)
+    return None
+
+
+class Pause:
+    """CLIENT PAUSE: commands wait until the pause ends (https://redis.io/docs/latest/commands/client-pause/).
+
+    `writes_only` lets reading commands pass. A longer or stricter pause extends the one that runs.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.until_ms = 0
+        self.writes_only = False
+        self._waiting: list[Client] = []
+
+    def active(self) -> bool:
+        """Whether a pause runs."""
+        return self.until_ms > self.server.clock.now_ms()
+
+    def start(self, until_ms: int, writes_only: bool) -> None:
+        """Pauses until `until_ms`, in milliseconds of wall time."""
+        running = self.active()
+        self.writes_only = writes_only and (self.writes_only or not running)
+        self.until_ms = max(self.until_ms, until_ms) if running else until_ms
+        self.server.keyspace.expiring = False
+        self.server.add_guard(self.guard)
+        self.server.later(self.until_ms - self.server.clock.now_ms(), self._check)
+
+    def end(self) -> None:
+        """Lets everybody go on."""
+        self.until_ms = 0
+        self.writes_only = False
+        self.server.keyspace.expiring = True
+        self.server.remove_guard(self.guard)
+        waiting = self._waiting
+        self._waiting = []
+        for client in waiting:
+            client.resume(PARKED_PAUSED)
+
+    def guard(self, client: Client, command: Command, argv: list[bytes]) -> object:
+        """Parks the client if its command must wait."""
+        if self.writes_only and not command.flags & (WRITE | MAY_REPLICATE):
+            return None
+        client.park(PARKED_PAUSED, argv)
+        self._waiting.append(client)
+        return NOTHING
+
+    def _check(self) -> None:
+        self.server.clock.refresh()
+        if self.until_ms and not self.active():
+            self.end()
