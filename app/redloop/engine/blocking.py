@@ -62,7 +62,7 @@ class BlockedClients:
         for key in keys:
             self._lines.setdefault((client.db.index, key), {})[client.id] = waiting
         client.park(PARKED_BLOCKED)
-        client.on_close.append(self._gone)
+        client.on_leave.append(self._gone)
         if timeout_ms:
             waiting.deadline_ms = self.server.clock.now_ms() + timeout_ms
             self.server.later(timeout_ms, lambda: self._time_out(waiting))
@@ -110,7 +110,8 @@ class BlockedClients:
     def _finish(self, waiting: Waiting, reply: object) -> None:
         client = waiting.client
         self._leave(waiting)
-        client.on_close.remove(self._gone)
+        if self._gone in client.on_leave:
+            client.on_leave.remove(self._gone)
         client.answer(reply)
         client.resume(PARKED_BLOCKED)
 

@@ -112,7 +112,8 @@ class Client:
         self.wrote = False
         self.own_guards: tuple[Guard, ...] = ()
         self.guards: tuple[Guard, ...] = ()
-        self.on_close: list[Callable[[Client], None]] = []
+        self.on_leave: list[Callable[[Client], None]] = []  # what to undo when it goes, or says RESET
+        self.subscriptions: i64 = 0
 
         # Totals.
         self.bytes_in: i64 = 0
@@ -142,6 +143,8 @@ class Client:
         self.seen_ms = self.clock.ms
         self._run(data, 0)
         self.flush()
+        if self.closing:
+            self._hang_up()
 
     def park(self, reason: i64, argv: list[bytes] | None = None) -> None:
         """Runs no more commands until `resume(reason)`; `argv` is then the first to run."""
@@ -170,6 +173,8 @@ class Client:
             self.queued = 0
             self._run(data, 0)
         self.flush()
+        if self.closing:
+            self._hang_up()
 
     def _run(self, data: bytes, start: i64) -> None:
         """Runs the commands in `data[start:]`; `start` is 0 for bytes the reader has not seen."""
@@ -293,7 +298,7 @@ class Client:
         log.info("Protocol error (%s) from client: %s", text.decode("latin-1"), self.describe())
         self.server.count_error(RedisError("ERR Protocol error"))
         self.out.append(b"-ERR Protocol error: %b\r\n" % text)
-        self.close()
+        self.closing = True
 
     # --- one command -------------------------------------------------------------------------------------------------------------
 
@@ -444,8 +449,8 @@ class Client:
             ready.append(self.held.pop(0)[1])
         if ready and not self.closed:
             self._send(b"".join(ready))
-        if self.closing and not self.held:
-            self.peer.close()
+        if self.closing:
+            self._hang_up()
 
     def push(self, data: bytes) -> None:
         """Sends bytes that answer no command (a published message, MONITOR); they leave at the end of the tick."""
@@ -492,8 +497,15 @@ class Client:
             return
         self.closing = True
         self.flush()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if not self.held:
             self.peer.close()
+
+    def close_after_reply(self) -> None:
+        """Hangs up once the command that runs has been answered; nothing after it is run."""
+        self.closing = True
 
     def abort(self) -> None:
         """Hangs up at once."""
@@ -509,10 +521,26 @@ class Client:
         self.queue.clear()
         self.held.clear()
         self.out.clear()
-        for callback in self.on_close:
-            callback(self)
-        self.on_close.clear()
+        self._leave()
         self.server.forget(self)
+
+    def _leave(self) -> None:
+        callbacks = self.on_leave
+        self.on_leave = []
+        for callback in callbacks:
+            callback(self)
+
+    def reset(self) -> None:
+        """RESET: as if it had just connected, but for its id and its library's name."""
+        self._leave()
+        self.db = self.keyspace.databases[0]
+        self.name = b""
+        self.resp3 = False
+        self.muted = False
+        self.skipping = 0
+        self.no_evict = False
+        self.no_touch = False
+        self.user = "default"
 
     def describe(self) -> str:
         """The client as CLIENT LIST and the log show it (https://redis.io/docs/latest/commands/client-list/)."""

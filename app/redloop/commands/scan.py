@@ -1,0 +1,76 @@
+"""KEYS and SCAN: walking the keys of a database (https://redis.io/docs/latest/commands/scan/).
+
+A SCAN cursor is a position in the order of the keys' hashes (`Database.scan`), so it needs no memory on the server and never expires.
+"""
+
+from __future__ import annotations
+
+from redloop.engine.client import Client
+from redloop.engine.command import READONLY, TOUCHES_ARBITRARY_KEYS, family
+from redloop.engine.options import Options
+from redloop.errors import INVALID_CURSOR, SYNTAX, RedisError
+from redloop.patterns import Pattern, compile_pattern
+from redloop.resp.replies import Reply
+from redloop.values.types import type_name
+
+command = family("generic")
+
+MAX_CURSOR = (1 << 64) - 1
+
+
+@command(
+    "KEYS pattern",
+    "All keys that match a glob.",
+    READONLY | TOUCHES_ARBITRARY_KEYS, since="1.0.0", complexity="O(N)",
+    tips="request_policy:all_shards nondeterministic_output_order", acl="dangerous",
+)
+def keys(client: Client, argv: list[bytes]) -> Reply:
+    pattern = compile_pattern(argv[1])
+    found = client.db.keys()
+    return found if pattern.everything else pattern.select(found)
+
+
+@command(
+    "SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    "Some keys, and a cursor to go on with.",
+    READONLY | TOUCHES_ARBITRARY_KEYS, since="2.8.0", complexity="O(1)",
+    tips="nondeterministic_output request_policy:special response_policy:special", added={"6.0.0": "type"},
+)
+def scan(client: Client, argv: list[bytes]) -> Reply:
+    cursor = parse_cursor(argv[1])
+    pattern: Pattern | None = None
+    count = 10
+    kind = b""
+    options = Options(argv, 2)
+    while options.more():
+        word = options.word()
+        if not options.more():
+            raise RedisError(SYNTAX)
+        match word:
+            case b"COUNT":
+                count = options.integer()
+                if count < 1:
+                    raise RedisError(SYNTAX)
+            case b"MATCH":
+                pattern = compile_pattern(options.value())
+            case b"TYPE":
+                kind = options.value().lower()
+            case _:
+                raise RedisError(SYNTAX)
+    db = client.db
+    cursor, found = db.scan(cursor, count)
+    if pattern is not None and not pattern.everything:
+        found = pattern.select(found)
+    present: list[bytes] = []
+    for key in found:
+        value = db.peek(key)  # expires what is due
+        if value is not None and (not kind or type_name(value) == kind):
+            present.append(key)
+    return [b"%d" % cursor, present]
+
+
+def parse_cursor(text: bytes) -> int:
+    """The cursor of a SCAN command; raises the error for one that no server ever gave."""
+    if not text.isdigit() or len(text) > 20 or int(text) > MAX_CURSOR:
+        raise RedisError(INVALID_CURSOR)
+    return int(text)
