@@ -7,8 +7,9 @@ from typing import Final
 from redloop.commands.connection import check_name
 from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, family
-from redloop.engine.options import Options, integer
+from redloop.engine.options import Options
 from redloop.errors import SYNTAX, RedisError
+from redloop.numbers import parse_int
 from redloop.resp.replies import NOTHING, OK, Reply, Verbatim
 
 command = family("connection")
@@ -98,7 +99,7 @@ def client_list(client: Client, argv: list[bytes]) -> Reply:
     elif len(argv) > 3 and argv[2].upper() == b"ID":
         wanted: list[Client] = []
         for word in argv[3:]:
-            found = client.server.clients.get(integer(word, "ERR Invalid client ID"))
+            found = client.server.clients.get(parse_int(word, "ERR Invalid client ID"))
             if found is not None:
                 wanted.append(found)
         clients = wanted
@@ -174,7 +175,7 @@ def _read_filters(client: Client, argv: list[bytes], filters: Filters) -> None:
     while options.left() >= 2:
         match options.word():
             case b"ID":
-                ident = integer(options.value(), "ERR client-id should be greater than 0")
+                ident = parse_int(options.value(), "ERR client-id should be greater than 0")
                 if ident < 1:
                     raise RedisError("ERR client-id should be greater than 0")
                 filters.ident = ident
@@ -224,7 +225,7 @@ def client_pause(client: Client, argv: list[bytes]) -> Reply:
                 raise RedisError("ERR CLIENT PAUSE mode must be WRITE or ALL")
     elif len(argv) > 4:
         raise RedisError(SYNTAX)
-    milliseconds = integer(argv[2], TIMEOUT)
+    milliseconds = parse_int(argv[2], TIMEOUT)
     if milliseconds < 0:
         raise RedisError("ERR timeout is negative")
     client.server.pause.start(client.clock.now_ms() + milliseconds, writes_only)
@@ -252,7 +253,7 @@ def client_unblock(client: Client, argv: list[bytes]) -> Reply:
                 with_error = True
             case _:
                 raise RedisError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
-    other = client.server.clients.get(integer(argv[2]))
+    other = client.server.clients.get(parse_int(argv[2]))
     return 1 if other is not None and client.server.blocked.unblock(other, with_error) else 0
 
 
@@ -282,7 +283,10 @@ def client_no_evict(client: Client, argv: list[bytes]) -> Reply:
     return OK
 
 
-@command("CLIENT NO-TOUCH <ON | OFF>", "Lets this connection read keys without that counting as use.", ANYBODY, since="7.2.0", complexity="O(1)")
+@command(
+    "CLIENT NO-TOUCH <ON | OFF>", "Lets this connection read keys without that counting as use.",
+    ANYBODY, since="7.2.0", complexity="O(1)",
+)
 def client_no_touch(client: Client, argv: list[bytes]) -> Reply:
     client.no_touch = _switch(argv[2])
     return OK

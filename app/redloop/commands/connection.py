@@ -5,9 +5,10 @@ from __future__ import annotations
 from redloop.engine.client import Client
 from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, family
 from redloop.engine.guards import authenticate, require_authentication
-from redloop.engine.options import Options, integer
+from redloop.engine.options import Options
 from redloop.engine.server import REDIS_VERSION
 from redloop.errors import DB_OUT_OF_RANGE, HELLO_NOAUTH, NO_PASSWORD_SET, SYNTAX, WRONGPASS, RedisError, wrong_arity
+from redloop.numbers import parse_int
 from redloop.resp.replies import OK, PONG, Reply, Simple
 
 command = family("connection")
@@ -36,7 +37,7 @@ def echo(client: Client, argv: list[bytes]) -> Reply:
 
 @command("SELECT index", "Changes the database of this connection.", LOADING | STALE | FAST, since="1.0.0", complexity="O(1)")
 def select(client: Client, argv: list[bytes]) -> Reply:
-    index = integer(argv[1])
+    index = parse_int(argv[1])
     if not 0 <= index < len(client.keyspace.databases):
         raise RedisError(DB_OUT_OF_RANGE)
     client.db = client.keyspace.databases[index]
@@ -65,7 +66,7 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
     name: bytes | None = None
     options = Options(argv, 1)
     if options.more():
-        version = integer(options.value(), "ERR Protocol version is not an integer or out of range")
+        version = parse_int(options.value(), "ERR Protocol version is not an integer or out of range")
         if version not in (2, 3):
             raise RedisError("NOPROTO unsupported protocol version")
     while options.more():

@@ -1,6 +1,7 @@
 """Expiry commands: when keys vanish (https://redis.io/docs/latest/commands/expire/).
 
-Times become absolute milliseconds at once and are kept so; an expiry in the past deletes the key. What is replayed is PEXPIREAT or DEL, never a duration.
+Times become absolute milliseconds at once and are kept so; an expiry in the past deletes the key. What is replayed is PEXPIREAT or DEL,
+never a duration.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from typing import Final
 
 from redloop.engine.client import Client
 from redloop.engine.command import FAST, READONLY, WRITE, family
-from redloop.engine.options import MAX_INT, integer
 from redloop.errors import RedisError, invalid_expire
 from redloop.keyspace.database import GENERIC
+from redloop.numbers import INT64_MAX, INT64_MIN, parse_int
 from redloop.resp.replies import Reply
 
 command = family("generic")
@@ -59,8 +60,8 @@ def pexpireat(client: Client, argv: list[bytes]) -> Reply:
 def _expire_at(client: Client, argv: list[bytes], name: str, base_ms: int, unit_ms: int) -> int:
     """Sets the expiry to `base_ms` plus the amount in `argv[2]`, in units of `unit_ms`; 1 if it was set."""
     conditions = _conditions(argv)
-    amount = integer(argv[2]) * unit_ms
-    if not -MAX_INT <= amount <= MAX_INT - base_ms:
+    amount = parse_int(argv[2]) * unit_ms
+    if not INT64_MIN <= amount <= INT64_MAX - base_ms:
         raise RedisError(invalid_expire(name))
     due = base_ms + amount
     key = argv[1]

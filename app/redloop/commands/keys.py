@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, TOUCHES_ARBITRARY_KEYS, WRITE, family
-from redloop.engine.options import Options, integer
+from redloop.engine.options import Options
 from redloop.errors import DB_OUT_OF_RANGE, NO_SUCH_KEY, SAME_OBJECT, SYNTAX, RedisError
 from redloop.keyspace.database import GENERIC, Database
+from redloop.numbers import parse_int
 from redloop.resp.replies import OK, Reply, Simple
 from redloop.values.types import copy_value, type_name
 
@@ -127,10 +128,11 @@ def move(client: Client, argv: list[bytes]) -> Reply:
 
 
 def _database(client: Client, number: bytes) -> Database:
-    index = integer(number)
+    index = parse_int(number)
     if not 0 <= index < len(client.keyspace.databases):
         raise RedisError(DB_OUT_OF_RANGE)
-    return client.keyspace.databases[index]
+    database: Database = client.keyspace.databases[index]
+    return database
 
 
 @command(

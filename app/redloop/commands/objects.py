@@ -12,14 +12,9 @@ from redloop.values.types import encoding
 
 command = family("generic")
 
-FREQ_WITHOUT_LFU: Final = (
-    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime "
-    "LRU and LFU data will take some time to adjust."
-)
-IDLETIME_WITH_LFU: Final = (
-    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU "
-    "data will take some time to adjust."
-)
+_SWITCHING: Final = "Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+FREQ_WITHOUT_LFU: Final = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. " + _SWITCHING
+IDLETIME_WITH_LFU: Final = "ERR An LFU maxmemory policy is selected, idle time not tracked. " + _SWITCHING
 SHARED_INTEGERS: Final = 10000
 """Redis keeps one object for each integer below this and says so by a reference count of INT_MAX."""
 SHARED_REFCOUNT: Final = 2147483647

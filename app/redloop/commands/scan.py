@@ -9,14 +9,12 @@ from redloop.engine.client import Client
 from redloop.engine.command import READONLY, TOUCHES_ARBITRARY_KEYS, family
 from redloop.engine.options import Options
 from redloop.errors import INVALID_CURSOR, SYNTAX, RedisError
+from redloop.numbers import as_cursor
 from redloop.patterns import Pattern, compile_pattern
 from redloop.resp.replies import Reply
 from redloop.values.types import type_name
 
 command = family("generic")
-
-MAX_CURSOR = (1 << 64) - 1
-
 
 @command(
     "KEYS pattern",
@@ -37,7 +35,9 @@ def keys(client: Client, argv: list[bytes]) -> Reply:
     tips="nondeterministic_output request_policy:special response_policy:special", added={"6.0.0": "type"},
 )
 def scan(client: Client, argv: list[bytes]) -> Reply:
-    cursor = parse_cursor(argv[1])
+    cursor = as_cursor(argv[1])
+    if cursor is None:
+        raise RedisError(INVALID_CURSOR)
     pattern: Pattern | None = None
     count = 10
     kind = b""
@@ -67,10 +67,3 @@ def scan(client: Client, argv: list[bytes]) -> Reply:
         if value is not None and (not kind or type_name(value) == kind):
             present.append(key)
     return [b"%d" % cursor, present]
-
-
-def parse_cursor(text: bytes) -> int:
-    """The cursor of a SCAN command; raises the error for one that no server ever gave."""
-    if not text.isdigit() or len(text) > 20 or int(text) > MAX_CURSOR:
-        raise RedisError(INVALID_CURSOR)
-    return int(text)

@@ -1,8 +1,8 @@
 """Blocking commands: try, park, try again. One code path for all of them.
 
-A handler that finds nothing returns `block(client, keys, ...)`: the client is parked and waits in line at each key. When a command or a transaction has
-changed a key somebody waits for, the same handler runs again with the same arguments for the first in line, then for the next, as long as they get
-something. Nobody waits: no listener, no observer, no cost.
+A handler that finds nothing returns `block(client, keys, ...)`: the client is parked and waits in line at each key. When a command or a
+transaction has changed a key somebody waits for, the same handler runs again with the same arguments for the first in line, then for the
+next, as long as they get something. Nobody waits: no listener, no observer, no cost.
 """
 
 from __future__ import annotations

@@ -142,9 +142,7 @@ class Client:
         server.mark = self.clock.tick()
         self.seen_ms = self.clock.ms
         self._run(data, 0)
-        self.flush()
-        if self.closing:
-            self._hang_up()
+        self._end_batch()
 
     def park(self, reason: i64, argv: list[bytes] | None = None) -> None:
         """Runs no more commands until `resume(reason)`; `argv` is then the first to run."""
@@ -172,9 +170,12 @@ class Client:
             self.queue.clear()
             self.queued = 0
             self._run(data, 0)
+        self._end_batch()
+
+    def _end_batch(self) -> None:
         self.flush()
-        if self.closing:
-            self._hang_up()
+        if self.closing and not self.held:
+            self.peer.close()
 
     def _run(self, data: bytes, start: i64) -> None:
         """Runs the commands in `data[start:]`; `start` is 0 for bytes the reader has not seen."""
@@ -449,8 +450,8 @@ class Client:
             ready.append(self.held.pop(0)[1])
         if ready and not self.closed:
             self._send(b"".join(ready))
-        if self.closing:
-            self._hang_up()
+        if self.closing and not self.held:
+            self.peer.close()
 
     def push(self, data: bytes) -> None:
         """Sends bytes that answer no command (a published message, MONITOR); they leave at the end of the tick."""
@@ -496,12 +497,7 @@ class Client:
         if self.closing:
             return
         self.closing = True
-        self.flush()
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        if not self.held:
-            self.peer.close()
+        self._end_batch()
 
     def close_after_reply(self) -> None:
         """Hangs up once the command that runs has been answered; nothing after it is run."""

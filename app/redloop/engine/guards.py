@@ -1,7 +1,7 @@
 """Guards: rules that are checked before a command, each switched on only while it has something to check.
 
-A guard is a function (client, command, argv): it returns None to let the command pass, raises RedisError to reject it, or returns the reply to give
-instead. `server.add_guard` puts it before every client's commands, `client.add_guard` before one client's.
+A guard is a function (client, command, argv): it returns None to let the command pass, raises RedisError to reject it, or returns the
+reply to give instead. `server.add_guard` puts it before every client's commands, `client.add_guard` before one client's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Types of values: what TYPE and OBJECT ENCODING say, and copying, for strings as for the classes of this package.
 
-A string is bytes (as it was given), int (as INCR left it) or bytearray (grown in place by APPEND, SETRANGE, SETBIT: Redis's "raw"). Every other type is a
-class with `type_name`, `encoding(config)` and `copy()`.
+A string is bytes (as it was given), int (as INCR left it) or bytearray (grown in place by APPEND, SETRANGE, SETBIT: Redis's "raw"). Every
+other type is a class with `type_name`, `encoding(config)` and `copy()`.
 """
 
 from __future__ import annotations
