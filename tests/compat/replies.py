@@ -7,16 +7,20 @@
     [near N]    numbers may differ by N
     [shape]     types and counts only, no contents
     [fields]    of INFO-like text, the names of the fields and the section lines only
+    [lines]     the order of the lines of a text does not matter
     [digits]    every run of digits in texts counts as the same
     [mask RE]   what matches the regular expression counts as the same
     [as name]   remembers the reply (its first scalar) as {name} for later steps of the line; compared by shape
+    [kind]      the type only (help texts: an array of lines)
     [skip]      not compared
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
+from collections.abc import Callable
 from typing import TypeAlias
 
 CLOSED = b"(closed)"
@@ -25,7 +29,7 @@ SILENT = b"(no reply)"
 Node: TypeAlias = "tuple[str, bytes | list[Node] | None]"
 
 AGGREGATES = b"*~%>|"
-_DIGITS = re.compile(rb"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_DIGITS = rb"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
 def reply_end(data: bytes | bytearray, start: int) -> int:
@@ -117,18 +121,20 @@ def _fields(text: bytes) -> bytes:
     return b"\n".join(line.split(b":", 1)[0] for line in text.splitlines())
 
 
-def _mapped(node: Node, pattern: re.Pattern[bytes]) -> Node:
-    kind, value = node
-    if isinstance(value, list):
-        return kind, [_mapped(item, pattern) for item in value]
-    return kind, None if value is None else pattern.sub(b"#", value)
+def _masking(pattern: bytes) -> Callable[[bytes], bytes]:
+    return functools.partial(re.compile(pattern).sub, b"#")
 
 
-def _field_names(node: Node) -> Node:
+def _ordered(text: bytes) -> bytes:
+    return b"\n".join(sorted(text.splitlines()))
+
+
+def _mapped(node: Node, change: Callable[[bytes], bytes]) -> Node:
+    """The reply with every text in it changed."""
     kind, value = node
     if isinstance(value, list):
-        return kind, [_field_names(item) for item in value]
-    return kind, None if value is None else _fields(value)
+        return kind, [_mapped(item, change) for item in value]
+    return kind, None if value is None else change(value)
 
 
 def _near(one: Node, other: Node, distance: float) -> bool:
@@ -157,15 +163,19 @@ def compare(ours: bytes, theirs: bytes, marks: dict[str, str]) -> bool:
         one, other = parse(ours)[0], parse(theirs)[0]
     except (ValueError, IndexError):
         return False
+    if "kind" in marks:
+        return one[0] == other[0]
     if "shape" in marks or "as" in marks:
         one, other = _shape(one), _shape(other)
     if "fields" in marks:
-        one, other = _field_names(one), _field_names(other)
+        one, other = _mapped(one, _fields), _mapped(other, _fields)
     if "digits" in marks:
-        one, other = _mapped(one, _DIGITS), _mapped(other, _DIGITS)
+        one, other = _mapped(one, _masking(_DIGITS)), _mapped(other, _masking(_DIGITS))
     if "mask" in marks:
-        pattern = re.compile(marks["mask"].encode())
-        one, other = _mapped(one, pattern), _mapped(other, pattern)
+        mask = _masking(marks["mask"].encode())
+        one, other = _mapped(one, mask), _mapped(other, mask)
+    if "lines" in marks:
+        one, other = _mapped(one, _ordered), _mapped(other, _ordered)
     if "sorted" in marks or "pairs" in marks:
         one, other = _sorted(one, "pairs" in marks), _sorted(other, "pairs" in marks)
     return _near(one, other, float(marks["near"])) if "near" in marks else one == other
