@@ -142,6 +142,17 @@ def noperm_command(user: str, name: str) -> str:
 NOPERM_KEY: Final = "NOPERM No permissions to access a key"
 NOPERM_CHANNEL: Final = "NOPERM No permissions to access a channel"
 
+CONFIG_NO_FILE: Final = "ERR The server is running without a config file"
+
+
+def config_refused(reason: str) -> str:
+    return f"ERR {reason}"
+
+
+def config_rewrite_failed(reason: str) -> str:
+    return f"ERR Rewriting config file: {reason}"
+
+
 # -- connection and clients ------------------------------------------------------------------------------------------
 
 NOPROTO: Final = "NOPROTO unsupported protocol version"

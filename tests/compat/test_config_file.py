@@ -19,9 +19,10 @@ DEFAULT_USER = "default on nopass sanitize-payload ~* &* +@all"
 BAD_FILES = [
     'masterauth "ab"c', 'masterauth "ab', "masterauth 'ab", 'masterauth "a\\', "masterauth", "masterauth a b", "port 1 # c",
     "port 1\rhz 1", "maxmemory 1 gb", '""', ";x", "foo.bar", "include", "user", "rename-command", "dbfilename a/b", 'appendfilename ""',
-    "appendfilename a/b", "appenddirname a/b", 'appenddirname ""', "dir /nosuch", 'dir ""', "dir x.conf", 'save 1 2 ""', "save 60 1 5", "save a b",
-    "replicaof a b", "replicaof a 70000", 'replicaof ""', "unixsocketperm 888", "unixsocketperm 1000", "unixsocketperm -1", 'client-output-buffer-limit ""',
-    "client-output-buffer-limit normal 1 2", "client-output-buffer-limit x 1 2 3", "client-output-buffer-limit normal 1 2 x",
+    "appendfilename a/b", "appenddirname a/b", 'appenddirname ""', "dir /nosuch", 'dir ""', "dir x.conf", 'save 1 2 ""', "save 60 1 5",
+    "save a b", "replicaof a b", "replicaof a 70000", 'replicaof ""', "unixsocketperm 888", "unixsocketperm 1000", "unixsocketperm -1",
+    'client-output-buffer-limit ""', "client-output-buffer-limit normal 1 2", "client-output-buffer-limit x 1 2 3",
+    "client-output-buffer-limit normal 1 2 x",
     "sentinel monitor a b c d", "logfile /nosuch/x", "port -1", "port 65536", "port 1x", "databases 0", "io-threads 129", "hz -1",
     "maxmemory -1", "maxmemory 1t", "proto-max-bulk-len 1", "maxmemory-clients 101%", "maxmemory-clients %", "appendfsync maybe",
     "appendonly maybe", "loglevel loud", "supervised maybe", "syslog-facility local8", "oom-score-adj-values 1 2", "shutdown-on-sigterm",

@@ -6,7 +6,6 @@ import pytest
 
 from redloop.config import Config, ConfigError
 
-
 IMMUTABLE = "CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"
 
 
