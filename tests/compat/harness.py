@@ -25,8 +25,9 @@ where `a` may be left out (`> blpop k 0`, `< 2`, `!`). Words are quoted as in re
 
 Before the command may stand marks, for replies that cannot be equal to the byte:
 
-    [sorted] keys *     [pairs] config get *    [near 2] ttl k    [shape] randomkey    [fields] info server
-    [lines] info errorstats    [digits] client list    [mask id=\d+] client info    [as id] client id    [kind] object help    [skip] lolwut
+    [sorted] keys *     [pairs] config get *    [near 2] ttl k    [shape] randomkey    [fields] info server    [skip] lastsave
+    [lines] info errorstats    [digits] client list    [mask id=\d+] client info    [as id] client id    [kind] object help
+    [but modules] hello 3
 
 (replies.py says what each means; several stand one after the other: `[sorted] [near 1] ...`; `b< [shape] 2`). Lines of a case file that are
 empty or start with `#` are for the reader. `@each config set x 1 | script flush` puts steps before every further line of the file
@@ -173,6 +174,7 @@ class Line:
         self.text = text
         self.where = where
         self.protocols = protocols
+        self.before_text = before
         self.before = [Step(part) for part in split_steps(before)] if before else []
         self.steps = [Step(part) for part in split_steps(text)]
         self.settings = _CONFIG_SET.findall(text) + _CONFIG_SET.findall(before)

@@ -10,6 +10,7 @@
     [lines]     the order of the lines of a text does not matter
     [digits]    every run of digits in texts counts as the same
     [mask RE]   what matches the regular expression counts as the same
+    [but NAME]  without the field NAME of a map or a flat array of pairs
     [as name]   remembers the reply (its first scalar) as {name} for later steps of the line; compared by shape
     [kind]      the type only (help texts: an array of lines)
     [skip]      not compared
@@ -121,6 +122,13 @@ def _fields(text: bytes) -> bytes:
     return b"\n".join(line.split(b":", 1)[0] for line in text.splitlines())
 
 
+def _without(node: Node, name: bytes) -> Node:
+    kind, value = node
+    assert isinstance(value, list)
+    couples = zip(value[::2], value[1::2], strict=True)
+    return kind, [item for couple in couples if couple[0][1] != name for item in couple]
+
+
 def _masking(pattern: bytes) -> Callable[[bytes], bytes]:
     return functools.partial(re.compile(pattern).sub, b"#")
 
@@ -165,6 +173,8 @@ def compare(ours: bytes, theirs: bytes, marks: dict[str, str]) -> bool:
         return False
     if "kind" in marks:
         return one[0] == other[0]
+    if "but" in marks and isinstance(one[1], list) and isinstance(other[1], list):
+        one, other = _without(one, marks["but"].encode()), _without(other, marks["but"].encode())
     if "shape" in marks or "as" in marks:
         one, other = _shape(one), _shape(other)
     if "fields" in marks:

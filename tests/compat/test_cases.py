@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+
 from tests.compat.harness import CASES, Pair, read_cases
 
 SHOWN = 25
