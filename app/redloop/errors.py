@@ -233,7 +233,16 @@ HASH_VALUE_NOT_FLOAT: Final = "ERR hash value is not a float"
 HASH_FIELDS_MISSING: Final = "ERR Mandatory argument FIELDS is missing or not at the right position"
 HASH_NUMFIELDS_NOT_POSITIVE: Final = "ERR Parameter `numFields` should be greater than 0"
 HASH_NUMFIELDS_MISMATCH: Final = "ERR The `numfields` parameter must match the number of arguments"
+NUMFIELDS_NOT_POSITIVE: Final = "ERR Number of fields must be a positive integer"
+VALUE_NAN_OR_INFINITY: Final = "ERR value is NaN or Infinity"
+HSETEX_CONDITIONS: Final = "ERR Only one of FXX or FNX arguments can be specified"
+HSETEX_EXPIRIES: Final = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
+HSETEX_NUMFIELDS: Final = "ERR invalid number of fields"
 HASH_EXPIRE_NEGATIVE: Final = "ERR invalid expire time, must be >= 0"
+
+def unknown_argument(raw: bytes) -> str:
+    return f"ERR unknown argument: {quote(raw)}"
+
 
 # -- sorted sets and geo ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from mypy_extensions import i64
 
+from redloop.config import Config
 from redloop.values.sorted_set import SortedSet
 from redloop.values.table import Table
 
@@ -30,6 +31,8 @@ class Hash:
     """A hash: fields and their values, both bytes."""
 
     __slots__ = ("compact", "count", "expires", "longest", "packed", "soonest", "table")
+
+    type_name: Final = b"hash"
 
     def __init__(self) -> None:
         self.count: i64 = 0
@@ -47,10 +50,11 @@ class Hash:
     def __len__(self) -> int:
         return self.count
 
-    @property
-    def volatile(self) -> bool:
-        """Whether the hash has, or as a listpack ever had, fields with an expiry."""
-        return self.expires is not None
+    def encoding(self, config: Config) -> bytes:
+        """What OBJECT ENCODING answers; a listpack that ever had expiring fields is of the extended kind."""
+        if not self.compact:
+            return b"hashtable"
+        return b"listpack" if self.expires is None else b"listpackex"
 
     def settle(self, max_entries: int, max_length: int) -> None:
         """Notes that Redis would no longer hold the hash as a listpack, if it is past either limit."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from redloop.config import Config
 from redloop.values.counts import Counts
 from redloop.values.listpack import HEADER, entry_size
 
@@ -354,6 +355,8 @@ class List:
 
     __slots__ = ("count", "nodes", "packed")
 
+    type_name: Final = b"list"
+
     def __init__(self) -> None:
         self.count: i64 = 0
         self.packed = b""  # all items, while `nodes` is None
@@ -366,6 +369,10 @@ class List:
     def compact(self) -> bool:
         """Whether Redis would hold the list as one listpack."""
         return self.nodes is None or not self.nodes.quicklist
+
+    def encoding(self, config: Config) -> bytes:
+        """What OBJECT ENCODING answers."""
+        return b"listpack" if self.compact else b"quicklist"
 
     def node_sizes(self) -> list[int]:
         """The bytes of every node that Redis would have."""

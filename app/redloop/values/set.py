@@ -14,6 +14,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from redloop.config import Config
 from redloop.values.table import Table
 
 MARK: Final = b"\xc1"
@@ -44,6 +45,8 @@ class Set:
 
     __slots__ = ("count", "kind", "longest", "packed", "table")
 
+    type_name: Final = b"set"
+
     def __init__(self) -> None:
         self.count: i64 = 0
         self.packed = b""  # all members, while `table` is None
@@ -61,6 +64,12 @@ class Set:
         if table is None:
             return b"\xc1%b\xc1" % member in self.packed and (member.isascii() or MARK not in member)
         return member in table.part(member)
+
+    def encoding(self, config: Config) -> bytes:
+        """What OBJECT ENCODING answers."""
+        if self.kind == INTSET:
+            return b"intset"
+        return b"listpack" if self.kind == LISTPACK else b"hashtable"
 
     def expect(self, first: bytes, count: int, max_intset: int, max_entries: int) -> None:
         """Says of a new set what its first member and their number will be: Redis chooses by it what to begin with."""

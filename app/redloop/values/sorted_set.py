@@ -7,9 +7,11 @@ Scores are floats and never NaN. A small sorted set keeps no negative zero, sinc
 from __future__ import annotations
 
 from random import Random
+from typing import Final
 
 from mypy_extensions import i64
 
+from redloop.config import Config
 from redloop.values.ranking import Ranking
 from redloop.values.table import Table
 
@@ -18,6 +20,8 @@ class SortedSet:
     """A sorted set of bytes."""
 
     __slots__ = ("compact", "longest", "ranking", "table")
+
+    type_name: Final = b"zset"
 
     def __init__(self) -> None:
         self.table = Table()
@@ -32,6 +36,10 @@ class SortedSet:
 
     def __contains__(self, member: bytes) -> bool:
         return member in self.table.part(member)
+
+    def encoding(self, config: Config) -> bytes:
+        """What OBJECT ENCODING answers."""
+        return b"listpack" if self.compact else b"skiplist"
 
     def settle(self, max_entries: int, max_length: int) -> None:
         """Notes that Redis would no longer hold the set as a listpack, if it is past either limit."""
