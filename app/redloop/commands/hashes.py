@@ -316,7 +316,7 @@ def hrandfield(client: Client, argv: list[bytes]) -> Reply:
     if len(argv) > 4 or (len(argv) == 4 and argv[3].upper() != b"WITHVALUES"):
         raise RedisError(SYNTAX)
     with_values = len(argv) == 4
-    if with_values and not -INT64_MAX // 2 <= count <= INT64_MAX // 2:
+    if with_values and abs(count) > INT64_MAX // 2:
         raise RedisError(OUT_OF_RANGE)
     found = _find(client, argv[1])
     if found is None or count == 0:

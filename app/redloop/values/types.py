@@ -10,6 +10,10 @@ from typing import Final
 
 from redloop.config import Config
 from redloop.numbers import as_int
+from redloop.values.hash import Hash
+from redloop.values.list import List
+from redloop.values.set import Set
+from redloop.values.sorted_set import SortedSet
 
 EMBSTR_LIMIT: Final = 44
 """Longest string, in bytes, that Redis allocates together with its object."""
@@ -20,6 +24,8 @@ def type_name(value: object) -> bytes:
     """What TYPE answers."""
     if isinstance(value, (bytes, int, bytearray)):
         return b"string"
+    if isinstance(value, (List, Hash, Set, SortedSet)):
+        return value.type_name
     raise TypeError(f"not a value: {type(value).__name__}")
 
 
@@ -33,6 +39,8 @@ def encoding(value: object, config: Config) -> bytes:
         return b"embstr" if len(value) <= EMBSTR_LIMIT else b"raw"
     if isinstance(value, bytearray):
         return b"raw"
+    if isinstance(value, (List, Hash, Set, SortedSet)):
+        return value.encoding(config)
     raise TypeError(f"not a value: {type(value).__name__}")
 
 
@@ -42,4 +50,6 @@ def copy_value(value: object) -> object:
         return value
     if isinstance(value, bytearray):
         return bytearray(value)
+    if isinstance(value, (List, Hash, Set, SortedSet)):
+        return value.copy()
     raise TypeError(f"not a value: {type(value).__name__}")
