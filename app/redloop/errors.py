@@ -167,6 +167,13 @@ def hello_option(raw: bytes) -> str:
     return f"ERR Syntax error in HELLO option '{quote(raw)}'"
 
 
+# -- commands about commands -----------------------------------------------------------------------------------------
+
+INVALID_COMMAND: Final = "ERR Invalid command specified"
+COMMAND_HAS_NO_KEYS: Final = "ERR The command has no key arguments"
+COMMAND_ARITY: Final = "ERR Invalid number of arguments specified for command"
+COMMAND_ARGUMENTS: Final = "ERR Invalid arguments specified for command"
+
 # -- transactions and scripts ----------------------------------------------------------------------------------------
 
 EXECABORT: Final = "EXECABORT Transaction discarded because of previous errors."

@@ -144,7 +144,7 @@ class Filters:
     "Closes connections.",
     OPERATOR, since="2.4.0", complexity="O(N)", arity=-3,
     names={"ip:port": "filter old-format", "ID": "new-format", "ADDR": "addr", "LADDR": "laddr", "SKIPME": "skipme"},
-    added={"2.8.12": "client-id client-type", "3.2.0": "master", "5.0.0": "replica", "6.2.0": "laddr", "7.4.0": "maxage"},
+    added={"2.8.12": "-old-format client-id client-type", "3.2.0": "master", "5.0.0": "replica", "6.2.0": "laddr", "7.4.0": "maxage"},
 )
 def client_kill(client: Client, argv: list[bytes]) -> Reply:
     old_form = len(argv) == 3

@@ -76,14 +76,12 @@ FLAG_NAMES: Final[list[tuple[int, str]]] = [
     (ASKING, "asking"),
     (FAST, "fast"),
     (NO_AUTH, "no_auth"),
-    (MAY_REPLICATE, "may_replicate"),
     (NO_MANDATORY_KEYS, "no_mandatory_keys"),
     (NO_ASYNC_LOADING, "no_async_loading"),
     (NO_MULTI, "no_multi"),
     (ALLOW_BUSY, "allow_busy"),
-    (TOUCHES_ARBITRARY_KEYS, "touches_arbitrary_keys"),
 ]
-"""In the order COMMAND INFO lists them, "movablekeys" behind all."""
+"""In the order COMMAND INFO lists them, "movablekeys" behind all; the other flags are not shown."""
 
 CATEGORIES: Final = [
     "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo", "stream", "pubsub", "admin",

@@ -96,17 +96,22 @@ class Server:
 
     # --- commands ----------------------------------------------------------------------------------------------------------------
 
-    def resolve(self, argv: list[bytes]) -> tuple[Command | None, object]:
-        """The command that `argv` names, in any case and with its subcommand; or None and the error to answer."""
+    def find_command(self, argv: list[bytes]) -> Command | None:
+        """The command that `argv` names, in any case; a container where no subcommand follows."""
         command = self.commands.get(argv[0]) or self.commands.get(argv[0].lower())
-        if command is None:
-            return None, self._refuse(RedisError(unknown_command(argv)))
-        if command.subcommands is None or len(argv) == 1:
+        if command is None or command.subcommands is None or len(argv) == 1:
+            return command
+        return command.subcommands.get(argv[1]) or command.subcommands.get(argv[1].lower())
+
+    def resolve(self, argv: list[bytes]) -> tuple[Command | None, object]:
+        """The command that `argv` names; or None and the error to answer."""
+        command = self.find_command(argv)
+        if command is not None:
             return command, None
-        found = command.subcommands.get(argv[1]) or command.subcommands.get(argv[1].lower())
-        if found is None:
-            return None, self._refuse(RedisError(unknown_subcommand(command.name, argv[1])))
-        return found, None
+        container = self.find_command(argv[:1])
+        if container is None:
+            return None, self._refuse(RedisError(unknown_command(argv)))
+        return None, self._refuse(RedisError(unknown_subcommand(container.name, argv[1])))
 
     def _refuse(self, error: RedisError) -> RedisError:
         self.count_error(error)

@@ -101,6 +101,17 @@ class Argument:
         self.deprecated = ""
         self.arguments: list[Argument] = []
 
+    def flag_names(self) -> list[str]:
+        """As COMMAND DOCS names them."""
+        named = (("optional", self.optional), ("multiple", self.multiple), ("multiple_token", self.multiple_token))
+        return [name for name, applies in named if applies]
+
+    def label(self) -> str:
+        """What people call it: its token, else the word for its value, or for a choice all that can be chosen."""
+        if self.token is not None:
+            return self.token
+        return self.text or " | ".join([argument.label() for argument in self.arguments])
+
     def fewest(self) -> int:
         """How many words of a request this argument takes at least."""
         if self.optional:

@@ -10,7 +10,7 @@ from typing import Final
 
 from redloop.errors import RedisError
 from redloop.numbers import format_double
-from redloop.resp.replies import NOTHING, NULL_ARRAY, BigNumber, Mark, Pairs, Push, Simple, Verbatim
+from redloop.resp.replies import NOTHING, NULL_ARRAY, BigNumber, Mark, Members, Pairs, Push, Simple, Verbatim
 
 CRLF: Final = b"\r\n"
 NULL2: Final = b"$-1\r\n"
@@ -136,6 +136,10 @@ def _encode_rare(reply: object, out: list[bytes], resp3: bool) -> None:
     elif isinstance(reply, (set, frozenset)):
         out.append(b"~%d\r\n" % len(reply) if resp3 else array_header(len(reply)))
         for item in reply:
+            encode(item, out, resp3)
+    elif isinstance(reply, Members):
+        out.append(b"~%d\r\n" % len(reply.items) if resp3 else array_header(len(reply.items)))
+        for item in reply.items:
             encode(item, out, resp3)
     elif isinstance(reply, Push):
         out.append(b">%d\r\n" % len(reply.items) if resp3 else array_header(len(reply.items)))

@@ -45,6 +45,13 @@ class Pairs:
         self.flat = flat
 
 
+class Members:
+    """A set whose order is kept, or whose members Python cannot hash: a set in RESP3, an array in RESP2."""
+
+    def __init__(self, items: list[object]) -> None:
+        self.items = items
+
+
 class BigNumber:
     """An integer beyond 64 bits: a big number in RESP3, a bulk string in RESP2."""
 
