@@ -1,0 +1,495 @@
+"""The append-only file: every effect is kept, in Redis's bytes, without the loop ever waiting for the disk.
+
+The idea: `feed` only gathers. One job at a time, in an executor, writes what has gathered and syncs it; what arrives meanwhile is the next
+job (group commit). Offsets count bytes since the server started, over all files: `end_offset` has been gathered, `written_offset` is in the
+file, `durable_offset` is on the medium. Who must not answer before the medium has a write (appendfsync always, WAITAOF) asks
+`when_durable`.
+
+When the disk fails, nothing that was gathered is dropped. The job is tried again every second until it succeeds; meanwhile `error` is set
+and the server refuses writes with -MISCONF. A failed *sync* is worse than a failed write: the system may have thrown the bytes away and yet
+report success next time. So bytes are kept in memory until a sync has covered them, and after a failed one they are all written again, in
+place: the same bytes at the same position, so that a crash half-way harms nothing. To bound that memory a sync is brought forward when
+`MOST_UNSYNCED` bytes wait for it.
+
+When the disk is slow, bytes gather. Beyond `MOST_WAITING` the file is `congested`: whoever writes is to wait for `when_relieved` before it
+reads more from its client; clients that only read are not disturbed. Under appendfsync always writers wait for their replies anyhow.
+
+Policies: `always` writes and syncs as soon as the loop's tick has ended. `everysec` writes at most every `GATHER_MS` (a job costs more than
+the commands in it, and the promise is a second) and syncs once a second, also when nothing more comes. `no` leaves the sync to the system;
+written counts as durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import heapq
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final
+
+from redloop.clock import Clock
+from redloop.logs import NOTICE
+from redloop.persistence.files import GrowingFile
+from redloop.resp.encode import encode_command
+
+log = logging.getLogger("redloop.aof")
+
+ALWAYS: Final = "always"
+EVERYSEC: Final = "everysec"
+NEVER: Final = "no"
+
+GATHER_MS: Final = 4
+SYNC_MS: Final = 1000
+RETRY_MS: Final = 1000
+SLOW_SYNC_S: Final = 2.0
+COMPLAIN_NS: Final = 30_000_000_000
+MOST_UNSYNCED: Final = 64 * 1024 * 1024
+MOST_WAITING: Final = 64 * 1024 * 1024
+FEW_WAITING: Final = MOST_WAITING // 4
+EAGER: Final = 1024 * 1024
+"""So many gathered bytes are worth a job at once."""
+
+
+class Target:
+    """An open file and what is sure about it. While a job runs it belongs to the job."""
+
+    def __init__(self, file: GrowingFile, name: str, size: int) -> None:
+        self.file = file
+        self.name = name
+        self.position = size  # where the next bytes go
+        self.extent = size  # behind the last whole unit in the file; more than `position` while bytes are written again
+        self.torn = False  # a piece of a unit stands behind `extent`
+
+
+class Job:
+    """Bytes for one file; runs in the executor and touches nothing but itself and its target."""
+
+    def __init__(self, target: Target, chunks: list[bytes], sync: bool, final: bool) -> None:
+        self.target = target
+        self.chunks = chunks
+        self.sync = sync
+        self.final = final  # the file gets no more: sync and close it
+        self.size = 0
+        self.written = False
+        self.synced = False
+        self.error: OSError | None = None
+        self.short: tuple[int, int] | None = None  # (written, wanted) of a write that took only a part
+
+    def run(self) -> None:
+        """Writes, then syncs. Never raises: what went wrong is in `error`."""
+        try:
+            self._write()
+            self.written = True
+            if self.sync:
+                self.target.file.sync()
+                self.synced = True
+        except OSError as error:
+            self.error = error
+
+    def _write(self) -> None:
+        target = self.target
+        data = memoryview(self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks))
+        self.size = len(data)
+        done = 0
+        try:
+            while done < len(data):
+                taken = target.file.write_at(target.position + done, data[done:])
+                done += taken
+                if taken <= 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a disk that takes nothing
+        except OSError:
+            if target.position + done > target.extent:
+                self.short = (done, len(data))
+                target.torn = True
+                self._mend()
+            raise
+        target.position += len(data)
+        target.extent = max(target.extent, target.position)
+        target.torn = False
+
+    def _mend(self) -> None:
+        """Cuts a torn unit off, so that the file can be loaded as it is; if that fails too, the next write covers it."""
+        try:
+            self.target.file.truncate(self.target.extent)
+            self.target.torn = False
+        except OSError:
+            log.warning("Could not remove short write from the append-only file.  The file may be corrupted.")
+
+
+class AppendOnlyFile:
+    """Gathers effects and brings them to disk. Belongs to one loop; all methods are called from it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, executor: Executor, policy: str = EVERYSEC) -> None:
+        # Settings, changed at run time by the one who reads the configuration.
+        self.policy = policy  # by `set_policy`
+        self.timestamps = False  # aof-timestamp-enabled
+        self.hold_syncs = False  # no-appendfsync-on-rewrite, while a rewrite runs
+
+        # What it runs on.
+        self._loop = loop
+        self._clock = clock
+        self._executor = executor
+
+        # Bytes on their way.
+        self._target: Target | None = None
+        self._waiting: list[bytes] = []
+        self._sealed: list[tuple[Target, list[bytes]]] = []  # what still belongs to files that `switch` has left
+        self._unsynced: list[bytes] = []  # written, but no sync has covered it
+        self._unsynced_size = 0
+        self._end = 0
+        self._written = 0
+        self._durable = 0
+        self._alarm = MOST_WAITING  # the `_end` beyond which we are congested
+        self._opened_at = 0
+        self._opened_size = 0
+
+        # Jobs.
+        self._job: Job | None = None
+        self._busy = False  # a job, a timer or a retry will look at what gathers
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._last_sync_ns = clock.monotonic_ns()
+        self._sync_wanted = False
+        self._draining = False
+
+        # The stream's state.
+        self._database = -1
+        self._second = 0
+        self.events = 0
+
+        # Who waits.
+        self._waiters: list[tuple[int, int, Callable[[], None]]] = []
+        self._waiter_count = 0
+        self._relief: list[Callable[[], None]] = []
+        self._job_ends: list[asyncio.Future[None]] = []
+
+        # How it goes.
+        self.error: OSError | None = None
+        self.congested = False
+        self.delayed_syncs = 0
+        self._complained_ns = 0
+
+    # --- gathering ---------------------------------------------------------------------------------------------------------------
+
+    def open(self, file: GrowingFile, name: str, size: int) -> None:
+        """From now on bytes go to `file`, behind its first `size` bytes."""
+        self._target = Target(file, name, size)
+        self._database = -1
+        self._opened_at = self._end
+        self._opened_size = size
+
+    def feed(self, database: int, data: bytes) -> None:
+        """Keeps a command, already encoded, that ran on `database` (-1: on none in particular)."""
+        if self.timestamps:
+            self._stamp()
+        if database != self._database and database >= 0:
+            self._database = database
+            select = encode_command([b"SELECT", b"%d" % database])
+            self._waiting.append(select)
+            self._end += len(select)
+        self.events += 1
+        self._waiting.append(data)
+        self._end += len(data)
+        if not self._busy:
+            self._busy = True
+            self._schedule()
+        elif self._end > self._alarm and not self.congested:
+            self._congest()
+
+    def _stamp(self) -> None:
+        second = self._clock.now_ms() // 1000
+        if second > self._second:
+            self._second = second
+            stamp = b"#TS:%d\r\n" % second
+            self._waiting.append(stamp)
+            self._end += len(stamp)
+
+    def switch(self, file: GrowingFile, name: str, size: int) -> None:
+        """What was fed up to now goes to the file before, which is then synced and closed; everything after goes to `file`."""
+        assert self._target is not None
+        self._sealed.append((self._target, self._waiting))
+        self._waiting = []
+        self.open(file, name, size)
+        self._busy = True
+        self._start()
+
+    def set_policy(self, policy: str) -> None:
+        """appendfsync was changed."""
+        self.policy = policy
+        self._wake()
+        if self._job is None and self.error is None:
+            self._go_on()
+
+    # --- who waits ---------------------------------------------------------------------------------------------------------------
+
+    def end_offset(self) -> int:
+        """Bytes gathered so far."""
+        return self._end
+
+    def written_offset(self) -> int:
+        """Bytes handed to the system so far."""
+        return self._written
+
+    def durable_offset(self) -> int:
+        """Bytes on the medium so far; under `no`, handed to the system."""
+        return self._written if self.policy == NEVER else self._durable
+
+    def when_durable(self, offset: int, callback: Callable[[], None]) -> None:
+        """Calls back once `durable_offset() >= offset`, from the loop; at once if it is."""
+        if self.durable_offset() >= offset:
+            callback()
+            return
+        self._waiter_count += 1
+        heapq.heappush(self._waiters, (offset, self._waiter_count, callback))
+
+    def when_relieved(self, callback: Callable[[], None]) -> None:
+        """Calls back once the file is not `congested`; at once if it is not."""
+        if self.congested:
+            self._relief.append(callback)
+        else:
+            callback()
+
+    async def drain(self) -> OSError | None:
+        """Writes and syncs everything fed so far, at once; returns the error if the disk will not have it."""
+        goal = self._end
+        self._draining = True
+        try:
+            while self._sealed or self._durable < goal:
+                self._start()
+                await self._job_end()
+                if self.error is not None:
+                    break
+        finally:
+            self._draining = False
+        return self.error
+
+    async def close(self) -> OSError | None:
+        """Drains, then closes the file; whoever still waits is told that all is well. Returns the error if bytes had to be left behind."""
+        error = await self.drain()
+        self._cancel_timer()
+        for target, _ in self._sealed:
+            target.file.close()
+        if self._target is not None:
+            self._target.file.close()
+            self._target = None
+        self._sealed = []
+        self._waiting = []
+        self._forget_unsynced()
+        self._written = self._durable = self._end
+        self._busy = False
+        self.error = None
+        self._settle()
+        return error
+
+    def is_open(self) -> bool:
+        """Whether there is a file to write to."""
+        return self._target is not None
+
+    async def _job_end(self) -> None:
+        ended = self._loop.create_future()
+        self._job_ends.append(ended)
+        await ended
+
+    # --- figures -----------------------------------------------------------------------------------------------------------------
+
+    def size(self) -> int:
+        """Bytes in the current file, those on their way included."""
+        return self._opened_size + self._end - self._opened_at if self._target is not None else 0
+
+    def buffered(self) -> int:
+        """Bytes that no file has yet (aof_buffer_length)."""
+        return self._end - self._written
+
+    def syncing(self) -> bool:
+        """Whether a sync is under way (aof_pending_bio_fsync)."""
+        return self._job is not None and self._job.sync
+
+    def error_text(self) -> str:
+        """What the system said when the disk failed last."""
+        return "" if self.error is None else self.error.strerror or str(self.error)
+
+    # --- jobs --------------------------------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        """The first bytes have come: start a job, soon enough for the policy."""
+        if self.policy == ALWAYS or self._draining:
+            self._cancel_timer()
+            self._loop.call_soon(self._start)
+        elif self.buffered() > EAGER:
+            self._start()
+        else:
+            self._cancel_timer()
+            self._timer = self._loop.call_later(GATHER_MS / 1000, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self._start()
+
+    def _sync_timer_fired(self) -> None:
+        self._sync_wanted = True
+        self._timer_fired()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _sync_due(self) -> bool:
+        if self.policy == ALWAYS or self._draining:
+            return True
+        if self.policy == NEVER or self.hold_syncs:
+            return False
+        if self._sync_wanted or self._unsynced_size > MOST_UNSYNCED:
+            return True
+        return self._clock.monotonic_ns() - self._last_sync_ns >= SYNC_MS * 1_000_000
+
+    def _start(self) -> None:
+        """Starts the next job if there is something to do and no job under way."""
+        if self._job is not None or self._target is None:
+            return
+        self._cancel_timer()
+        if self._sealed:
+            target, chunks = self._sealed[0]
+            job = Job(target, chunks, sync=True, final=True)
+        else:
+            due = self._sync_due()
+            if not self._waiting and not (due and self._unsynced_size):
+                self._busy = False
+                return
+            job = Job(self._target, self._waiting, due, final=False)
+            self._waiting = []
+        self._busy = True
+        self._sync_wanted = False
+        self._job = job
+        if job.sync:
+            self._watch = self._loop.call_later(SLOW_SYNC_S, self._slow_sync)
+        self._loop.run_in_executor(self._executor, job.run).add_done_callback(self._finish)
+
+    def _slow_sync(self) -> None:
+        self._watch = None
+        self.delayed_syncs += 1
+        log.log(NOTICE, "AOF fsync is taking too long (disk is busy?). %d bytes wait in memory meanwhile.", self.buffered())
+
+    def _finish(self, future: asyncio.Future[None]) -> None:
+        job = self._job
+        assert job is not None
+        future.result()  # a job does not raise
+        self._job = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if job.error is None:
+            self._succeed(job)
+        else:
+            self._fail(job)
+        ends, self._job_ends = self._job_ends, []
+        for ended in ends:
+            if not ended.done():
+                ended.set_result(None)
+
+    def _succeed(self, job: Job) -> None:
+        self._note_written(job)
+        if job.synced:
+            self._durable = self._written
+            self._last_sync_ns = self._clock.monotonic_ns()
+            self._forget_unsynced()
+        if job.final:
+            self._sealed.pop(0)
+            job.target.file.close()
+        if self.error is not None:
+            self.error = None
+            log.warning("AOF write error looks solved, the server can write again.")
+        self._go_on()
+        self._settle()
+
+    def _go_on(self) -> None:
+        """No job runs: start the next, or a timer for the sync that is owed, or rest."""
+        self._busy = True
+        if self._sealed:
+            self._start()
+        elif self._waiting:
+            self._schedule()
+        elif self._unsynced_size and self.policy != NEVER and not self.hold_syncs:
+            self._cancel_timer()
+            elapsed_ms = (self._clock.monotonic_ns() - self._last_sync_ns) // 1_000_000
+            self._timer = self._loop.call_later(max(0, SYNC_MS - elapsed_ms) / 1000, self._sync_timer_fired)
+            self._busy = False
+        else:
+            self._busy = False
+
+    def _note_written(self, job: Job) -> None:
+        self._written += job.size
+        self._unsynced += job.chunks
+        self._unsynced_size += job.size
+        if self._unsynced_size > MOST_UNSYNCED and (self.policy == NEVER or self.hold_syncs):
+            self._unsynced = []  # nobody was promised that these would be synced
+
+    def _forget_unsynced(self) -> None:
+        self._unsynced = []
+        self._unsynced_size = 0
+
+    # --- when the disk fails -----------------------------------------------------------------------------------------------------
+
+    def _fail(self, job: Job) -> None:
+        again = job.chunks
+        if job.written:
+            # The sync failed: nothing since the last good one can be trusted to be there.
+            self._note_written(job)
+            again = self._unsynced
+            size = sum(len(chunk) for chunk in again)
+            job.target.position -= size
+            self._written -= size
+            self._forget_unsynced()
+        self._put_back(job, again)
+        self._complain(job)
+        self.error = job.error
+        self._busy = True
+        self._cancel_timer()
+        self._timer = self._loop.call_later(RETRY_MS / 1000, self._timer_fired)
+
+    def _put_back(self, job: Job, chunks: list[bytes]) -> None:
+        """`chunks` are to be written first, to the file they were meant for, even if `switch` has left it since."""
+        if job.final:
+            self._sealed[0] = (job.target, chunks)
+        elif self._sealed and self._sealed[0][0] is job.target:
+            self._sealed[0] = (job.target, chunks + self._sealed[0][1])
+        else:
+            self._waiting = chunks + self._waiting
+
+    def _complain(self, job: Job) -> None:
+        now = self._clock.monotonic_ns()
+        if self.error is not None and now - self._complained_ns < COMPLAIN_NS:
+            return
+        self._complained_ns = now
+        assert job.error is not None
+        reason = job.error.strerror or str(job.error)
+        if job.written:
+            log.warning("Error syncing the AOF file: %s", reason)
+        elif job.short is not None:
+            log.warning("Short write while writing to the AOF file: (nwritten=%d, expected=%d): %s", job.short[0], job.short[1], reason)
+        else:
+            log.warning("Error writing to the AOF file: %s", reason)
+
+    # --- telling who waits -------------------------------------------------------------------------------------------------------
+
+    def _congest(self) -> None:
+        self.congested = True
+        log.warning("The disk does not keep up: %d bytes of the AOF wait in memory; clients that write have to wait.", self.buffered())
+
+    def _settle(self) -> None:
+        """Bytes have been written: tells those who waited for it."""
+        self._alarm = self._written + MOST_WAITING
+        if self.congested and self.buffered() <= FEW_WAITING:
+            self.congested = False
+            relief, self._relief = self._relief, []
+            for callback in relief:
+                callback()
+        self._wake()
+
+    def _wake(self) -> None:
+        durable = self.durable_offset()
+        while self._waiters and self._waiters[0][0] <= durable:
+            heapq.heappop(self._waiters)[2]()

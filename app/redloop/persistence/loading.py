@@ -1,0 +1,320 @@
+"""Loading: the files of the append-only file, read back as commands.
+
+`CommandReader` cuts bytes into commands and knows exactly how far the whole ones reach; `Loader` reads the files, in slices so that the
+loop goes on answering -LOADING, and hands every command to `apply`. A MULTI ... EXEC unit is applied when its EXEC has come, or not at all.
+
+The end of the last file may be torn: a crash left half a command, half a unit, half an annotation. With aof-load-truncated such a tail is
+cut off, so that what is appended next can be read again; else, and anywhere else, it is refused. What is not torn but wrong is refused
+always: only redis-check-aof, and whoever runs it, may decide to drop what comes behind it. (Where Redis, after a unit torn inside a
+command, leaves its MULTI in the file, and later commands vanish into it, we cut at the MULTI.)
+
+Lines that start with # between commands are annotations (`#TS:` and a unix time). Headers are as every Redis writes them, with \\r\\n and
+no leading zeros.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import Executor
+from io import BufferedReader, FileIO
+from typing import Final
+
+import hiredis
+
+from redloop.clock import Clock
+from redloop.logs import NOTICE
+from redloop.persistence.directory import AofDirectory
+from redloop.persistence.manifest import BASE, Entry
+from redloop.resp.requests import wire_size
+
+log = logging.getLogger("redloop.aof")
+
+CHUNK: Final = 1024 * 1024
+SLICE_NS: Final = 2_000_000
+CHECK_EVERY: Final = 64
+"""Commands between two looks at the clock."""
+REPORT_NS: Final = 5_000_000_000
+HASH: Final = 35
+LONGEST_HEADER: Final = 64
+RDB_MAGIC: Final = b"REDIS"
+
+_COUNT: Final = re.compile(rb"\*[1-9]\d*\r\n")
+_LENGTH: Final = re.compile(rb"\$\d+\r\n")
+_COUNT_BEGUN: Final = re.compile(rb"\*(?:[1-9]\d*\r?)?\Z")
+_LENGTH_BEGUN: Final = re.compile(rb"\$(?:\d+\r?)?\Z")
+
+
+class LoadError(Exception):
+    """The data cannot be loaded; the text is Redis's, or says what to do."""
+
+
+class UnknownCommandError(Exception):
+    """Raised by `apply`: there is no such command."""
+
+
+class FormatError(Exception):
+    """Bytes that are not commands."""
+
+
+class CommandReader:
+    """Cuts a stream of bytes, in any pieces, into commands. `whole`: how many bytes the commands and annotations given out so far take."""
+
+    def __init__(self) -> None:
+        self.whole = 0
+        self._reader = hiredis.Reader()
+        self._fed = 0  # bytes given to hiredis, or passed over
+        self._data = b""
+        self._pos = 0
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes; call when `next` has returned None."""
+        self._data = self._data[self._pos :] + data if self._pos < len(self._data) else data
+        self._pos = 0
+
+    def next(self) -> list[bytes] | None:
+        """The next whole command, None if more bytes are needed. Raises FormatError."""
+        while True:
+            try:
+                request: object = self._reader.gets()
+            except (hiredis.ProtocolError, MemoryError) as error:
+                raise FormatError from error
+            if isinstance(request, list) and request:
+                size = wire_size(request)
+                if size < 0:
+                    raise FormatError
+                self.whole += size
+                return request
+            if request is not False:
+                raise FormatError
+            if self._pos >= len(self._data) or not self._advance():
+                return None
+
+    def at_start(self) -> bool:
+        """Whether nothing has come yet."""
+        return self._fed == 0 and not self._data
+
+    def unfinished(self) -> bool:
+        """Whether anything has come behind the last whole command."""
+        return self._fed != self.whole or self._pos < len(self._data)
+
+    def _advance(self) -> bool:
+        """Gives hiredis the bytes up to the next place where an annotation may stand, or passes over one; False if its end has not come."""
+        data, pos = self._data, self._pos
+        if data[pos] == HASH and self._fed == self.whole:
+            end = data.find(b"\n", pos) + 1
+            if not end:
+                return False
+            self.whole += end - pos
+        else:
+            end = data.find(b"\n#", pos) + 1 or len(data)
+            self._reader.feed(data, pos, end - pos)
+        self._fed += end - pos
+        self._pos = end
+        return True
+
+
+def is_torn(file: BufferedReader[FileIO]) -> bool:
+    """Whether the command at the file's position lacks nothing but its end; False if it is wrong before that."""
+    head = file.readline(LONGEST_HEADER)
+    if head.startswith(b"#"):
+        return not head.endswith(b"\n")
+    if not _COUNT.fullmatch(head):
+        return bool(_COUNT_BEGUN.match(head))
+    size = os.fstat(file.fileno()).st_size
+    for _ in range(int(head[1:])):
+        head = file.readline(LONGEST_HEADER)
+        if not _LENGTH.fullmatch(head):
+            return not head or bool(_LENGTH_BEGUN.match(head))
+        end = file.tell() + int(head[1:])
+        if end + 2 > size:
+            return True
+        file.seek(end + 2)
+    return False
+
+
+class Loader:
+    """Replays the files that a directory's manifest names, once.
+
+    `apply` runs a command and may raise UnknownCommandError; what else can be wrong with a command is its own affair.
+    """
+
+    def __init__(
+        self, directory: AofDirectory, apply: Callable[[list[bytes]], None], clock: Clock, executor: Executor, truncated: bool
+    ) -> None:
+        self.directory = directory
+        self.truncated = truncated  # aof-load-truncated
+        self.total_bytes = 0
+        self.loaded_bytes = 0
+        self.commands = 0
+        self.started_ns = clock.monotonic_ns()
+        self._apply = apply
+        self._clock = clock
+        self._executor = executor
+        self._unit: list[list[bytes]] | None = None
+        self._unit_start = 0
+        self._reported_ns = self.started_ns
+
+    async def run(self) -> bool:
+        """Loads everything; False if there is nothing to load. Raises LoadError."""
+        directory = self.directory
+        entries = directory.manifest.files()
+        if not entries:
+            return False
+        sizes = [self._size(entry) for entry in entries]
+        self.total_bytes = sum(sizes)
+        for entry, size in zip(entries, sizes, strict=True):
+            if size:
+                begun = self._clock.monotonic_ns()
+                await self._load(entry, last=entry is entries[-1])
+                kind = "base" if entry.kind == BASE else "incr"
+                log.log(NOTICE, "DB loaded from %s file %s: %.3f seconds", kind, entry.name, (self._clock.monotonic_ns() - begun) / 1e9)
+        log.log(NOTICE, "DB loaded from append only file: %.3f seconds", (self._clock.monotonic_ns() - self.started_ns) / 1e9)
+        return True
+
+    def seconds_left(self) -> int:
+        """How long the rest will take at the pace so far."""
+        elapsed = (self._clock.monotonic_ns() - self.started_ns) / 1e9
+        return int(elapsed * (self.total_bytes - self.loaded_bytes) / self.loaded_bytes) if self.loaded_bytes else 1
+
+    def _size(self, entry: Entry) -> int:
+        try:
+            return self.directory.files.size(self.directory.path(entry.name))
+        except OSError as error:
+            raise LoadError(f"Unable to obtain the AOF file {entry.name} length. stat: {error.strerror}") from error
+
+    # --- one file ----------------------------------------------------------------------------------------------------------------
+
+    async def _load(self, entry: Entry, last: bool) -> None:
+        loop = asyncio.get_running_loop()
+        reader = CommandReader()
+        self._unit = None
+        try:
+            file = self.directory.files.open_reading(self.directory.path(entry.name))
+        except OSError as error:
+            raise LoadError(f"Fatal error: can't open the append log file {entry.name} for reading: {error.strerror}") from error
+        with file:
+            ahead = loop.run_in_executor(self._executor, file.read, CHUNK)
+            try:
+                while chunk := await ahead:
+                    ahead = loop.run_in_executor(self._executor, file.read, CHUNK)  # while we work on this one
+                    if reader.at_start() and chunk.startswith(RDB_MAGIC):
+                        raise LoadError(_rdb_text(entry.name))
+                    reader.feed(chunk)
+                    self.loaded_bytes += len(chunk)
+                    more = True
+                    while more:
+                        more = self._replay(reader)
+                        await asyncio.sleep(0)
+                    self._report()
+            except OSError as error:
+                raise LoadError(f"Unrecoverable error reading the append only file {entry.name}: {error.strerror}") from error
+            except FormatError:
+                raise LoadError(_bad_format(entry.name)) from None
+            except UnknownCommandError as error:
+                raise LoadError(f"Unknown command '{error}' reading the append only file {entry.name}") from None
+            finally:
+                await asyncio.wait([ahead])  # the file must not be closed under a read
+        if reader.unfinished() or self._unit is not None:
+            await loop.run_in_executor(self._executor, self._cut, entry, reader, last)
+
+    def _replay(self, reader: CommandReader) -> bool:
+        """Applies commands for one slice of time; False when the reader has no more."""
+        clock = self._clock
+        deadline = clock.monotonic_ns() + SLICE_NS
+        while True:
+            for _ in range(CHECK_EVERY):
+                start = reader.whole
+                argv = reader.next()
+                if argv is None:
+                    return False
+                self.commands += 1
+                if self._unit is not None or (len(argv[0]) <= 5 and argv[0].upper() in (b"MULTI", b"EXEC")):
+                    self._queue(argv, start)
+                else:
+                    self._apply(argv)
+            if clock.monotonic_ns() >= deadline:
+                return True
+
+    def _queue(self, argv: list[bytes], start: int) -> None:
+        name = argv[0].upper()
+        if name == b"MULTI":
+            if self._unit is not None:
+                log.warning("A MULTI inside a MULTI in the append-only file was passed over")
+            else:
+                self._unit = []
+                self._unit_start = start
+        elif name != b"EXEC":
+            assert self._unit is not None
+            self._unit.append(argv)
+        elif self._unit is None:
+            log.warning("An EXEC without MULTI in the append-only file was passed over")
+        else:
+            unit, self._unit = self._unit, None
+            for queued in unit:
+                self._apply(queued)
+
+    def _report(self) -> None:
+        now = self._clock.monotonic_ns()
+        if now - self._reported_ns >= REPORT_NS:
+            self._reported_ns = now
+            percent = 100 * self.loaded_bytes / self.total_bytes
+            left = self.seconds_left()
+            log.log(NOTICE, "Loading the append only file: %.0f%%, %d commands, about %d seconds left", percent, self.commands, left)
+
+    # --- the tail ----------------------------------------------------------------------------------------------------------------
+
+    def _cut(self, entry: Entry, reader: CommandReader, last: bool) -> None:
+        """The file ends amid something: cuts it off, or refuses to."""
+        path = self.directory.path(entry.name)
+        end = reader.whole
+        if reader.unfinished():
+            with BufferedReader(self.directory.files.open_reading(path)) as file:
+                file.seek(end)
+                if not is_torn(file):
+                    raise LoadError(_bad_format(entry.name))
+        if self._unit is not None:
+            end = self._unit_start
+            log.warning("Revert incomplete MULTI/EXEC transaction in AOF file %s", entry.name)
+        if not self.truncated:
+            raise LoadError(
+                f"Unexpected end of file reading the append only file {entry.name}. You can: 1) Make a backup of your AOF file, then use "
+                "./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the 'aof-load-truncated' configuration option "
+                "to yes and restart the server."
+            )
+        log.warning("!!! Warning: short read while loading the AOF file %s!!!", entry.name)
+        if not last:
+            raise LoadError("Fatal error: the truncated file is not the last file")
+        try:
+            self._truncate(path, end, entry.name)
+        except OSError as error:
+            raise LoadError(f"Error truncating the AOF file {entry.name}: {error.strerror}") from error
+        log.warning("AOF %s loaded anyway because aof-load-truncated is enabled", entry.name)
+
+    def _truncate(self, path: str, size: int, name: str) -> None:
+        file = self.directory.files.open_growing(path)
+        try:
+            dropped = file.size() - size
+            log.warning("!!! Truncating the AOF %s at offset %d !!!", name, size)
+            log.warning("%d bytes of %s behind the last whole command are dropped", dropped, name)
+            file.truncate(size)
+            file.sync()
+        finally:
+            file.close()
+
+
+def _bad_format(name: str) -> str:
+    return (
+        f"Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix "
+        "<filename.manifest>"
+    )
+
+
+def _rdb_text(name: str) -> str:
+    return (
+        f"The file {name} starts with an RDB snapshot, which this version cannot read. Let redis-server load it once with "
+        "'aof-use-rdb-preamble no' and run BGREWRITEAOF: its files can be loaded here then"
+    )
