@@ -13,6 +13,7 @@ from redloop.engine.server import Server
 from redloop.errors import RedisError
 from redloop.keyspace.database import Database
 from redloop.resp.replies import NOTHING
+from redloop.values.types import type_name
 
 UNBLOCKED: str = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 
@@ -20,12 +21,12 @@ UNBLOCKED: str = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 class Waiting:
     """What a blocked client waits for, and how it is tried again."""
 
-    def __init__(self, client: Client, argv: list[bytes], keys: list[bytes], nothing: object, errors_count: bool) -> None:
+    def __init__(self, client: Client, argv: list[bytes], keys: list[bytes], nothing: object, kind: bytes) -> None:
         self.client = client
         self.argv = argv
         self.keys = keys
         self.nothing = nothing  # the reply when time runs out
-        self.errors_count = errors_count  # an error ends the wait (else a key of the wrong type is as good as none)
+        self.kind = kind  # the type a key must have for a try
         self.deadline_ms = 0
         self.trying = False
 
@@ -47,7 +48,7 @@ class BlockedClients:
         """How many keys are waited for."""
         return len(self._lines)
 
-    def block(self, client: Client, argv: list[bytes], keys: list[bytes], timeout_ms: int, nothing: object, errors_count: bool) -> object:
+    def block(self, client: Client, argv: list[bytes], keys: list[bytes], timeout_ms: int, nothing: object, kind: bytes) -> object:
         """Parks `client` until one of `keys` changes to its liking or `timeout_ms` (0: for ever) have passed."""
         waiting = self._clients.get(client.id)
         if waiting is not None and waiting.trying:
@@ -57,7 +58,7 @@ class BlockedClients:
         if not self._clients:
             self.server.add_listener(self._changed)
             self.server.add_observer(self._after_command)
-        waiting = Waiting(client, argv, keys, nothing, errors_count)
+        waiting = Waiting(client, argv, keys, nothing, kind)
         self._clients[client.id] = waiting
         for key in keys:
             self._lines.setdefault((client.db.index, key), {})[client.id] = waiting
@@ -136,22 +137,28 @@ class BlockedClients:
 
     def _serve(self, place: tuple[int, bytes]) -> None:
         for waiting in list(self._lines.get(place, {}).values()):
-            if self._clients.get(waiting.client.id) is not waiting:
+            if self._clients.get(waiting.client.id) is not waiting or not self._is_of_kind(place, waiting.kind):
                 continue
             waiting.trying = True
             reply = waiting.client.retry(waiting.argv)
             waiting.trying = False
-            if reply is NOTHING or (isinstance(reply, RedisError) and not waiting.errors_count):
+            if reply is NOTHING:
                 continue
             self._finish(waiting, reply)
 
 
+    def _is_of_kind(self, place: tuple[int, bytes], kind: bytes) -> bool:
+        value = self.server.keyspace.databases[place[0]].peek(place[1])
+        return not kind or (value is not None and type_name(value) == kind)
+
+
 def block(
-    client: Client, argv: list[bytes], keys: list[bytes], timeout_ms: int, nothing: object, errors_count: bool = False
+    client: Client, argv: list[bytes], keys: list[bytes], timeout_ms: int, nothing: object, kind: bytes = b""
 ) -> object:
     """Parks `client` until `argv` finds something at one of `keys`: return what this returns.
 
+    Tried are keys that have become of type `kind`, or any if that is empty; an error then ends the wait too.
     `timeout_ms` 0 waits for ever; `nothing` is the reply when time runs out, and at once inside a transaction or script.
     """
     blocked: BlockedClients = client.server.blocked
-    return blocked.block(client, argv, keys, timeout_ms, nothing, errors_count)
+    return blocked.block(client, argv, keys, timeout_ms, nothing, kind)

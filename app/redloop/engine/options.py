@@ -39,7 +39,7 @@ from redloop.errors import (
     invalid_expire,
     out_of_range,
 )
-from redloop.numbers import as_float, parse_float, parse_int
+from redloop.numbers import as_float, as_long_double, parse_float, parse_int
 
 MAX_INT: Final = 9223372036854775807
 MAX_ID_PART: Final = 18446744073709551615
@@ -211,7 +211,8 @@ def timeout_seconds(text: bytes, now_ms: int) -> int:
     """The timeout of a blocking command, given in seconds: when it ends in milliseconds of the wall clock, 0 for never."""
     seconds = as_float(text)
     if seconds is None:
-        raise RedisError(TIMEOUT_NOT_FLOAT)
+        # A long double in Redis: what only that can hold is a number, but too large (or too small to count).
+        raise RedisError(TIMEOUT_NOT_FLOAT if as_long_double(text) is None else TIMEOUT_OUT_OF_RANGE)
     milliseconds = seconds * 1000.0
     if milliseconds > MAX_INT:
         raise RedisError(TIMEOUT_OUT_OF_RANGE)
