@@ -7,7 +7,6 @@ command line's: it chooses the loop, installs the signals and returns the exit s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -21,12 +20,13 @@ from redloop import __version__, commands, compiled  # noqa: F401  # declares th
 from redloop.clock import Clock
 from redloop.config import Config
 from redloop.engine.blocking import BlockedClients
-from redloop.engine.client import Client
 from redloop.engine.connection import Connection
-from redloop.engine.guards import Pause, require_authentication
-from redloop.engine.peer import Peer
+from redloop.engine.cron import Timer
+from redloop.engine.guards import Pause
+from redloop.engine.limits import Limits
 from redloop.engine.server import REDIS_VERSION, Server
-from redloop.logs import FORMATTER, NOTICE, configure
+from redloop.listening import ListenError, Listening, fit_descriptors, follow_maxclients
+from redloop.logs import FORMATTER, LEVELS, NOTICE, configure
 
 log = logging.getLogger("redloop.boot")
 
@@ -46,10 +46,12 @@ class Instance:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self.config = config
         self.server = Server(config, clock if clock is not None else Clock())
-        self.listeners: list[asyncio.Server] = []
+        self.limits = Limits(self.server)
+        self.listening = Listening(config, self._connection)
         self._stopped: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._cron_handle: asyncio.TimerHandle | None = None
+        self._paced: list[Timer] = []  # run hz times a second
 
     async def start(self) -> None:
         """Opens the sockets, loads the data, then accepts commands. Raises BootError."""
@@ -58,9 +60,16 @@ class Instance:
         server.later = self._later
         server.blocked = BlockedClients(server)
         server.pause = Pause(server)
-        server.cron.every(1000 // self.config.hz, self._expire)
-        server.cron.every(1000 // self.config.hz, self._sweep)
-        await self._listen()
+        self._paced = [server.cron.every(0, self._expire), server.cron.every(0, self._sweep)]
+        self._set_pace()
+        self.config.on_change("hz", self._set_pace)
+        self.config.on_change("loglevel", self._set_log_level)
+        fit_descriptors(self.config)
+        follow_maxclients(self.config)
+        try:
+            await self.listening.open()
+        except ListenError as error:
+            raise BootError(str(error)) from None
         log.log(NOTICE, "Server initialized")
         self._tick()
         if self.config.port:
@@ -74,74 +83,25 @@ class Instance:
 
     async def stop(self) -> None:
         """Closes sockets and clients."""
-        for listener in self.listeners:
-            listener.close()
+        self.listening.close()
         if self._cron_handle is not None:
             self._cron_handle.cancel()
         for client in list(self.server.clients.values()):
             client.close()
-        if self.config.unixsocket:
-            _unlink(self.config.unixsocket)
         self._stopped.set()
 
-    async def _listen(self) -> None:
-        config = self.config
-        if config.port:
-            opened = 0
-            for address in config.bind:
-                opened += await self._listen_tcp(address)
-            if not opened:
-                raise BootError(f"Failed listening on port {config.port} (tcp), aborting.")
-        if config.unixsocket:
-            await self._listen_unix()
-
-    async def _listen_tcp(self, address: str) -> int:
-        port = self.config.port
-        optional = address.startswith("-")
-        host = address.removeprefix("-")
-        if host in ("*", "::*"):
-            host = "::" if host == "::*" else "0.0.0.0"
-        try:
-            listener = await self._loop.create_server(self._connection, host, port, backlog=self.config.tcp_backlog, reuse_address=True)
-        except OSError as error:
-            if optional:
-                return 0
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            log.warning("Warning: Could not create server TCP listening socket %s:%d: bind: %s", address.removeprefix("-"), port, reason)
-            raise BootError(f"Failed listening on port {port} (tcp), aborting.") from error
-        self.listeners.append(listener)
-        return 1
-
-    async def _listen_unix(self) -> None:
-        path = self.config.unixsocket
-        _unlink(path)
-        try:
-            listener = await self._loop.create_unix_server(self._connection, path, backlog=self.config.tcp_backlog)
-        except OSError as error:
-            raise BootError(f"Failed opening Unix socket: bind: {os.strerror(error.errno or 0)}") from error
-        if self.config.unixsocketperm:
-            os.chmod(path, self.config.unixsocketperm)
-        self.listeners.append(listener)
-
     def _connection(self) -> Connection:
-        return Connection(self._admit)
-
-    def _admit(self, peer: Peer) -> Client | None:
-        server = self.server
-        if len(server.clients) >= self.config.maxclients:
-            server.connections_rejected += 1
-            peer.write(b"-ERR max number of clients reached\r\n")
-            peer.close()
-            return None
-        server.connections_received += 1
-        client = Client(server, peer, server.new_client_id())
-        if not client.authenticated:
-            client.add_guard(require_authentication)
-        server.register(client)
-        return client
+        return Connection(self.limits.admit)
 
     def _later(self, ms: int, callback: Callable[[], None]) -> object:
         return self._loop.call_later(max(ms, 0) / 1000, callback)
+
+    def _set_pace(self) -> None:
+        for timer in self._paced:
+            timer.interval_ms = 1000 // self.config.hz
+
+    def _set_log_level(self) -> None:
+        logging.getLogger("redloop").setLevel(LEVELS[self.config.loglevel])
 
     def _tick(self) -> None:
         self.server.cron.run()
@@ -192,11 +152,6 @@ async def _serve(config: Config) -> int:
     await instance.stopped()
     log.warning("redloop is now ready to exit, bye bye...")
     return 0
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
 
 
 def _install_signals(instance: Instance) -> None:

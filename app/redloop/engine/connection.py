@@ -65,6 +65,7 @@ def _peer(wire: asyncio.Transport) -> Peer:
         peer.address = peer.local_address
     else:
         peer.address = _address(wire.get_extra_info("peername"))
+        peer.local = peer.address.startswith(("127.", "[::1]"))
         peer.local_address = _address(wire.get_extra_info("sockname"))
     return peer
 
