@@ -255,6 +255,7 @@ VALUE_NAN_OR_INFINITY: Final = "ERR value is NaN or Infinity"
 HSETEX_CONDITIONS: Final = "ERR Only one of FXX or FNX arguments can be specified"
 HSETEX_EXPIRIES: Final = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
 HSETEX_NUMFIELDS: Final = "ERR invalid number of fields"
+NOVALUES_ONLY_HSCAN: Final = "ERR NOVALUES option can only be used in HSCAN"
 HASH_EXPIRE_NEGATIVE: Final = "ERR invalid expire time, must be >= 0"
 
 def unknown_argument(raw: bytes) -> str:

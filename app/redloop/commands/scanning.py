@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from redloop.engine.options import Options
-from redloop.errors import INVALID_CURSOR, SYNTAX, RedisError
+from redloop.errors import INVALID_CURSOR, NOVALUES_ONLY_HSCAN, SYNTAX, RedisError
 from redloop.numbers import as_cursor
 from redloop.patterns import Pattern, compile_pattern
 
@@ -36,7 +36,9 @@ class ScanRequest:
             elif word == b"MATCH" and options.more():
                 pattern = compile_pattern(options.value())
                 self.pattern = None if pattern.everything else pattern
-            elif word == b"NOVALUES" and with_novalues:
+            elif word == b"NOVALUES":
+                if not with_novalues:
+                    raise RedisError(NOVALUES_ONLY_HSCAN)
                 self.novalues = True
             else:
                 raise RedisError(SYNTAX)

@@ -26,8 +26,11 @@ from typing import Final
 
 from redloop.errors import (
     LEX_RANGE,
+    LIMIT_NEGATIVE,
     NOT_A_FLOAT,
     NOT_AN_INTEGER,
+    NUMKEYS_NOT_POSITIVE,
+    NUMKEYS_TOO_MANY,
     SCORE_RANGE,
     STREAM_ID,
     SYNTAX,
@@ -39,7 +42,7 @@ from redloop.errors import (
     invalid_expire,
     out_of_range,
 )
-from redloop.numbers import as_float, as_long_double, parse_float, parse_int
+from redloop.numbers import as_float, as_long_double, parse_float, parse_int, parse_int_between
 
 MAX_INT: Final = 9223372036854775807
 MAX_ID_PART: Final = 18446744073709551615
@@ -235,3 +238,17 @@ def _deadline(milliseconds: int, now_ms: int) -> int:
     if milliseconds > MAX_INT - now_ms:
         raise RedisError(TIMEOUT_OUT_OF_RANGE)
     return now_ms + milliseconds
+
+
+def keys_and_limit(argv: list[bytes]) -> tuple[list[bytes], int]:
+    """`numkeys key [key ...] [LIMIT limit]`, the whole request; limit 0 where none was given (SINTERCARD, ZINTERCARD)."""
+    count = parse_int_between(argv[1], 1, MAX_INT, NUMKEYS_NOT_POSITIVE)
+    if count > len(argv) - 2:
+        raise RedisError(NUMKEYS_TOO_MANY)
+    limit = 0
+    options = Options(argv, 2 + count)
+    while options.more():
+        if not options.next_is(b"LIMIT") or not options.more():
+            raise RedisError(SYNTAX)
+        limit = parse_int_between(options.value(), 0, MAX_INT, LIMIT_NEGATIVE)
+    return argv[2 : 2 + count], limit

@@ -79,7 +79,7 @@ class Set:
     def settle(self, max_intset: int, max_entries: int, max_length: int) -> None:
         """Notes that Redis would convert the set, if it is past a limit."""
         if self.kind == INTSET and self.count > max_intset:
-            self._leave_intset()
+            self.kind = HASHTABLE
         if self.kind == LISTPACK and (self.count > max_entries or self.longest > max_length):
             self.kind = HASHTABLE
 
