@@ -86,6 +86,7 @@ class Client:
 
         # Input.
         self.reader = hiredis.Reader()
+        self.gets: Callable[[], object] = self.reader.gets
         self.framer = Framer()
         self.chunk = b""  # being run, up to `position`
         self.position: i64 = 0
@@ -203,9 +204,10 @@ class Client:
                     self._check_query_limit(self.framer.received)
                     return
                 reader.feed(data)
-                self._one(reader.gets())
+                self._one(self.gets())
             elif data[0] == STAR:
                 reader.feed(data)
+        request: object
         while pos < size:
             if self.parked or self.closing:
                 self.chunk = data
@@ -217,7 +219,7 @@ class Client:
                     return
                 continue
             try:
-                request: object = reader.gets()
+                request = self.gets()
             except (hiredis.ProtocolError, MemoryError):
                 self._refuse(data, pos)
                 return
@@ -271,20 +273,24 @@ class Client:
             if len(data) - pos > MAX_INLINE:
                 raise ProtocolError(b"too big inline request")
             self.inline = data[pos:]
-            self.reader = hiredis.Reader()
+            self._renew_reader()
             return -1
         line = data[pos:end]
         argv = split_inline(line[:-1] if line.endswith(b"\r") else line)
         if argv is None:
             raise ProtocolError(b"unbalanced quotes in request")
         # What follows must be parsed afresh: the reader was given this line too, or nothing at all.
-        self.reader = hiredis.Reader()
+        self._renew_reader()
         end += 1
         if end < len(data) and data[end] == STAR:
             self.reader.feed(data[end:])
         if argv:
             self.execute(argv)
         return end
+
+    def _renew_reader(self) -> None:
+        self.reader = hiredis.Reader()
+        self.gets = self.reader.gets
 
     def _check_query_limit(self, size: i64) -> None:
         if size > self.server.config.client_query_buffer_limit:

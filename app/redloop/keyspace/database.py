@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 from random import Random
-from typing import Final
+from typing import Final, cast
 
 from mypy_extensions import i64
 
@@ -132,7 +132,7 @@ class Database:
             else:
                 keyspace.hits += 1
                 if keyspace.touching == TOUCH_TIME:
-                    segment.accessed[key] = self.clock.seconds
+                    segment.accessed[key] = self.clock.second
                 elif keyspace.touching == TOUCH_COUNTER:
                     self._count_use(segment, key)
                 return value
@@ -149,7 +149,7 @@ class Database:
             return None
         touching = self.keyspace.touching
         if touching == TOUCH_TIME:
-            segment.accessed[key] = self.clock.seconds
+            segment.accessed[key] = self.clock.second
         elif touching == TOUCH_COUNTER:
             self._count_use(segment, key)
         return value
@@ -180,11 +180,11 @@ class Database:
 
     def accessed(self, key: bytes) -> int:
         """The second of the last use of `key`, which is present."""
-        return self.segment(key).accessed[key]
+        return cast(int, self.segment(key).accessed[key])
 
     def frequency(self, key: bytes) -> int:
         """The decayed LFU counter of `key`, which is present, 0 to 255."""
-        return self._decayed(self.segment(key).accessed[key])
+        return self._decayed(cast(int, self.segment(key).accessed[key]))
 
     def _decayed(self, stamp: int) -> int:
         """The counter in `stamp` (minutes << 8 | counter), less one for each lfu-decay-time gone by."""
@@ -195,7 +195,7 @@ class Database:
         return counter
 
     def _count_use(self, segment: Segment, key: bytes) -> None:
-        counter = self._decayed(segment.accessed[key])
+        counter = self._decayed(cast(int, segment.accessed[key]))
         chance = 1.0 / (max(0, counter - LFU_FIRST) * self.keyspace.lfu_log_factor + 1)
         if counter < LFU_MOST and self.keyspace.random.random() < chance:
             counter += 1
@@ -243,6 +243,10 @@ class Database:
         """Sets `key` to `value` and leaves its expiry as it is."""
         self._store(self.segment(key), key, value)
 
+    def update(self, key: bytes, value: object) -> None:
+        """Sets `key`, which `find_for_write` has just found, to `value`."""
+        self.segment(key).values[key] = value
+
     def _store(self, segment: Segment, key: bytes, value: object) -> None:
         values = segment.values
         before: i64 = len(values)
@@ -250,7 +254,7 @@ class Database:
         if self.keyspace.touch_mode == TOUCH_COUNTER:
             segment.accessed[key] = self.clock.seconds // 60 << 8 | LFU_FIRST
         else:
-            segment.accessed[key] = self.clock.seconds
+            segment.accessed[key] = self.clock.second
         after: i64 = len(values)
         if after != before:
             self.size += 1

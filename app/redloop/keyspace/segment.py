@@ -29,7 +29,7 @@ class Segment:
     def __init__(self, depth: int) -> None:
         self.values: dict[bytes, object] = {}
         self.expires: dict[bytes, int] = {}
-        self.accessed: dict[bytes, int] = {}
+        self.accessed: dict[bytes, object] = {}  # int, unboxed only when it is asked for
         self.depth: i64 = depth
         self.soonest: int = 0
 

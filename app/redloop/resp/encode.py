@@ -41,7 +41,7 @@ def integer(value: int) -> bytes:
     """`:value` and CRLF."""
     if 0 <= value < _TABLE:
         return INTEGERS[value]
-    return b":%d\r\n" % value
+    return b":" + str(value).encode("ascii") + CRLF
 
 
 def encode(reply: object, out: list[bytes], resp3: bool) -> None:
