@@ -58,7 +58,12 @@ def encode(reply: object, out: list[bytes], resp3: bool) -> None:
         else:
             out.append(INTEGERS[1 if reply else 0])
     elif isinstance(reply, int):
-        out.append(integer(reply))
+        if 0 <= reply < _TABLE:
+            out.append(INTEGERS[reply])
+        else:
+            out.append(b":")
+            out.append(str(reply).encode("ascii"))
+            out.append(CRLF)
     elif isinstance(reply, list):
         _encode_list(reply, out, resp3)
     elif isinstance(reply, Simple):
