@@ -19,7 +19,8 @@ _monotonic: Final = perf_counter_ns  # a constant is found quicker than a global
 class Clock:
     """The system's clock.
 
-    `ms`: cached wall time, milliseconds since the epoch; `seconds`: the same, in seconds; `second`: that as one object, to be stored many times.
+    `ms`: cached wall time, milliseconds since the epoch; `seconds`: the same, in seconds; `second`: that as one object, to be stored many
+    times.
     """
 
     def __init__(self) -> None:

@@ -70,7 +70,6 @@ def _expire_at(client: Client, argv: list[bytes], name: str, base_ms: int, unit_
         return 0
     if conditions and not _allowed(conditions, db.expiry(key), due):
         return 0
-    db.for_write(key)
     if due <= client.clock.now_ms() and client.keyspace.expiring:
         db.remove(key)
         client.replay_as([b"UNLINK" if client.server.config.lazyfree_lazy_expire else b"DEL", key])
@@ -151,7 +150,6 @@ def persist(client: Client, argv: list[bytes]) -> Reply:
     db = client.db
     if db.find_for_write(key) is None or db.expiry(key) == -1:
         return 0
-    db.for_write(key)
     db.persist(key)
     db.changed(key, GENERIC, b"persist")
     return 1

@@ -81,17 +81,14 @@ def _find(client: Client, key: bytes) -> Hash | None:
 
 def _find_for_write(client: Client, key: bytes) -> Hash | None:
     found = _hash(client.db.find_for_write(key))
-    if found is not None:
-        if found.soonest <= client.clock.ms:
-            found = _reclaim(client, key, found)
-        client.db.for_write(key)
+    if found is not None and found.soonest <= client.clock.ms:
+        found = _reclaim(client, key, found)
     return found
 
 
 def _find_or_create(client: Client, key: bytes) -> Hash:
     found = _find_for_write(client, key)
     if found is None:
-        client.db.for_write(key)
         found = Hash()
         client.db.put(key, found)
     return found

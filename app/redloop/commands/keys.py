@@ -35,7 +35,6 @@ def _delete(client: Client, argv: list[bytes]) -> int:
     deleted = 0
     for index in range(1, len(argv)):
         key = argv[index]
-        db.for_write(key)
         if db.remove(key):
             db.changed(key, GENERIC, b"del")
             deleted += 1
@@ -93,7 +92,6 @@ def _rename(client: Client, key: bytes, newkey: bytes, overwrite: bool) -> bool:
     if db.find_for_write(newkey) is not None and not overwrite:
         return False
     _put_with_expiry(db, newkey, value, db.expiry(key))
-    db.for_write(key)
     db.remove(key)
     db.changed(key, GENERIC, b"rename_from")
     db.changed(newkey, GENERIC, b"rename_to", 0)
@@ -102,7 +100,6 @@ def _rename(client: Client, key: bytes, newkey: bytes, overwrite: bool) -> bool:
 
 def _put_with_expiry(db: Database, key: bytes, value: object, due: int) -> None:
     """Stores `value` in place of whatever is at `key`; due -1 means no expiry."""
-    db.for_write(key)
     db.remove(key)
     db.put(key, value)
     if due != -1:
@@ -120,7 +117,6 @@ def move(client: Client, argv: list[bytes]) -> Reply:
     if value is None or target.find_for_write(key) is not None:
         return 0
     _put_with_expiry(target, key, value, source.expiry(key))
-    source.for_write(key)
     source.remove(key)
     source.changed(key, GENERIC, b"move_from")
     target.changed(key, GENERIC, b"move_to", 0)

@@ -50,14 +50,10 @@ def _find(client: Client, key: bytes) -> List | None:
 
 
 def _find_for_write(client: Client, key: bytes) -> List | None:
-    found = _list(client.db.find_for_write(key))
-    if found is not None:
-        client.db.for_write(key)
-    return found
+    return _list(client.db.find_for_write(key))
 
 
 def _create(client: Client, key: bytes) -> List:
-    client.db.for_write(key)
     found = List()
     client.db.put(key, found)
     return found

@@ -291,7 +291,6 @@ def getdel(client: Client, argv: list[bytes]) -> Reply:
     if found is None:
         return None
     value = strings.text(found)
-    db.for_write(key)
     db.remove(key)
     db.changed(key, GENERIC, b"del")
     client.replay_as([b"DEL", key])
@@ -321,7 +320,6 @@ def getex(client: Client, argv: list[bytes]) -> Reply:
     due = options.moment(now_ms, "getex")
     if not options.unit:
         return value
-    db.for_write(key)
     if options.unit == b"PERSIST":
         if db.persist(key):
             db.changed(key, GENERIC, b"persist")
@@ -439,7 +437,10 @@ def _add(client: Client, key: bytes, increment: int) -> int:
         total = parse_int(strings.text(value)) + increment
     if not INT64_MIN <= total <= INT64_MAX:
         raise RedisError(OVERFLOW)
-    db.replace(key, total)
+    if value is None:
+        db.put(key, total)
+    else:
+        db.update(key, total)
     db.changed(key, STRING, b"incrby")
     return total
 

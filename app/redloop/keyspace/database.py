@@ -5,8 +5,9 @@ it already has the directory's own depth, the directory doubles. Segments theref
 guarantee: a cursor is a position, and whatever happens to the directory in between, a key that stays is ahead of the cursor or behind it,
 never lost and never twice. (The low bits would make every key of a segment collide in its own dict.)
 
-Every command that writes calls `for_write(key)` or one of the writing look-ups before it mutates, and `changed(key, ...)` after: the
-first lets a running snapshot save the old value, the second tells WATCH, tracking, notifications, blocked clients, and counts dirty.
+A command that writes finds the value by `find_for_write`, or changes the key by a method here: before either, `for_write` lets a running
+snapshot save the old value. After the change it calls `changed`, which tells WATCH, tracking, notifications, blocked clients, and counts
+dirty.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ Listener = Callable[["Database", bytes, int, bytes], None]
 """Called as listener(database, key, event class, event) after a key changed; key b"" and event b"flushdb" after a flush."""
 
 
+Saver = Callable[["Database", bytes], None]
+"""Called as saver(database, key) before a key changes, while something needs the old value (a snapshot that has not come there yet)."""
+
+
 class Keyspace:
     """All databases, and what they have in common.
 
@@ -62,6 +67,7 @@ class Keyspace:
         # Changes.
         self.dirty: i64 = 0
         self.listeners: tuple[Listener, ...] = ()
+        self.savers: tuple[Saver, ...] = ()
 
         # Expiry and access.
         self.expiring = True
@@ -143,6 +149,8 @@ class Database:
 
     def find_for_write(self, key: bytes) -> object:
         """The value of `key` about to be changed, None if there is none: counts nothing, notes the access."""
+        if self.keyspace.savers:
+            self.for_write(key)
         segment = self.segment(key)
         value = segment.values.get(key)
         if value is None or (segment.expires and self._is_due(segment, key)):
@@ -213,6 +221,8 @@ class Database:
         return True
 
     def _expire(self, segment: Segment, key: bytes) -> None:
+        if self.keyspace.savers:
+            self.for_write(key)
         self._discard(segment, key)
         self.keyspace.expired += 1
         if self.keyspace.on_expired is not None:
@@ -223,7 +233,9 @@ class Database:
     # --- changing ----------------------------------------------------------------------------------------------------------------
 
     def for_write(self, key: bytes) -> None:
-        """The choke-point before every mutation of `key`."""
+        """The choke-point before every mutation of `key`; what changes a key here calls it itself, and so does `find_for_write`."""
+        for saver in self.keyspace.savers:
+            saver(self, key)
 
     def changed(self, key: bytes, event_class: int, event: bytes, changes: int = 1) -> None:
         """The choke-point after every mutation of `key`."""
@@ -234,6 +246,8 @@ class Database:
 
     def put(self, key: bytes, value: object) -> None:
         """Sets `key` to `value` whatever it held, and takes its expiry away."""
+        if self.keyspace.savers:
+            self.for_write(key)
         segment = self.segment(key)
         self._store(segment, key, value)
         if segment.expires and segment.expires.pop(key, None) is not None:
@@ -241,6 +255,8 @@ class Database:
 
     def replace(self, key: bytes, value: object) -> None:
         """Sets `key` to `value` and leaves its expiry as it is."""
+        if self.keyspace.savers:
+            self.for_write(key)
         self._store(self.segment(key), key, value)
 
     def update(self, key: bytes, value: object) -> None:
@@ -265,6 +281,8 @@ class Database:
 
     def remove(self, key: bytes) -> bool:
         """Deletes `key`; False if it was not there. The caller says `changed`."""
+        if self.keyspace.savers:
+            self.for_write(key)
         segment = self.segment(key)
         if key not in segment.values or (segment.expires and self._is_due(segment, key)):
             return False
@@ -289,6 +307,8 @@ class Database:
 
     def set_expiry(self, key: bytes, due: int) -> None:
         """Makes `key`, which is present, due at `due`."""
+        if self.keyspace.savers:
+            self.for_write(key)
         segment = self.segment(key)
         if not segment.expires or due < segment.soonest:
             segment.soonest = due
@@ -299,6 +319,8 @@ class Database:
 
     def persist(self, key: bytes) -> bool:
         """Takes the expiry of `key` away; False if it had none."""
+        if self.keyspace.savers:
+            self.for_write(key)
         segment = self.segment(key)
         if segment.expires and segment.expires.pop(key, None) is not None:
             self.volatile -= 1
