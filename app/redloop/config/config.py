@@ -157,7 +157,7 @@ class Config(Settings):
         setattr(self, directive.attribute, value)
 
     def _notify(self, name: str, directive: Directive, called: list[Callable[[], None]]) -> None:
-        for listener in self._listeners.get(directive.name, ()):
+        for listener in self._listeners.get(directive.name, []):
             if listener in called:
                 continue
             try:

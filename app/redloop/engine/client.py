@@ -18,6 +18,7 @@ from typing import Final
 import hiredis
 from mypy_extensions import i64
 
+from redloop.config.quoting import split
 from redloop.engine.command import Command
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
@@ -31,7 +32,6 @@ from redloop.resp.requests import (
     UNAUTHENTICATED_ELEMENTS,
     Framer,
     ProtocolError,
-    split_inline,
     wire_size,
 )
 
@@ -276,7 +276,7 @@ class Client:
             self._renew_reader()
             return -1
         line = data[pos:end]
-        argv = split_inline(line[:-1] if line.endswith(b"\r") else line)
+        argv = split(line[:-1] if line.endswith(b"\r") else line)
         if argv is None:
             raise ProtocolError(b"unbalanced quotes in request")
         # What follows must be parsed afresh: the reader was given this line too, or nothing at all.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from redloop.resp.requests import split_inline
+from redloop.config.quoting import split
 
 LONGEST_LINE: Final = 1024
 
@@ -156,7 +156,7 @@ def _lines(text: bytes) -> list[bytes]:
 
 
 def _parse_line(line: str, number: int) -> Entry:
-    words = split_inline(line.encode("utf-8", "surrogateescape"))
+    words = split(line.encode("utf-8", "surrogateescape"))
     if not words or len(words) < 6 or len(words) % 2:
         raise ManifestError("Invalid AOF manifest file format", number, line)
     entry = Entry("", 0, "")
