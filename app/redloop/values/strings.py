@@ -1,7 +1,7 @@
 """Strings, as the keyspace holds them, and what is done to them besides storing.
 
 A string is `bytes` as it was given, `int` as INCR left it, or `bytearray` once APPEND, SETRANGE or a bit command edited it in place.
-Commands need not care: `text` and `size` take any of the three, `editable` gives the one that can be edited, and all of them say
+Commands need not care: `text`, `view` and `size` take any of the three, `editable` gives the one that can be edited, and all of them say
 WRONGTYPE to what is no string. No string at all is None, which counts as empty.
 """
 
@@ -23,6 +23,13 @@ def text(value: object) -> bytes:
     raise RedisError(WRONGTYPE)
 
 
+def view(value: object) -> bytes | bytearray:
+    """The bytes of a string to look at, and not to keep: without a copy where it can be long."""
+    if isinstance(value, bytearray):
+        return value
+    return text(value)
+
+
 def size(value: object) -> int:
     """How many bytes a string has."""
     if isinstance(value, bytes):
@@ -30,12 +37,6 @@ def size(value: object) -> int:
     if isinstance(value, bytearray):
         return len(value)
     return len(text(value))
-
-
-def check(value: object) -> None:
-    """Says WRONGTYPE unless it is a string or nothing."""
-    if not isinstance(value, (bytes, int, bytearray)) and value is not None:
-        raise RedisError(WRONGTYPE)
 
 
 def editable(value: object) -> bytearray:
