@@ -11,6 +11,13 @@ import pytest
 from redloop import __version__
 from redloop.config.usage import HELP, question, version
 
+BAD_PORT = """
+*** FATAL CONFIG FILE ERROR (Redis 8.0.2) ***
+Reading the configuration file, at line 2
+>>> 'port "x"'
+argument couldn't be parsed into an integer
+"""
+
 
 @pytest.mark.parametrize(
     ("arguments", "asked"),
@@ -42,10 +49,9 @@ def test_the_help_fits_a_terminal() -> None:
     [
         (["-v"], 0, version(__version__) + "\n", ""),
         (["-h"], 1, "", HELP),
-        (["--port", "x"], 1, "", "\n*** FATAL CONFIG FILE ERROR (Redis 8.0.2) ***\nReading the configuration file, at line 2\n"
-                                 ">>> 'port \"x\"'\nargument couldn't be parsed into an integer\n"),
+        (["--port", "x"], 1, "", BAD_PORT),
     ],
-)  # fmt: skip
+)
 def test_the_program_answers(arguments: list[str], status: int, output: str, error: str) -> None:
     result = subprocess.run([sys.executable, "-m", "redloop", *arguments], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (status, output, error)

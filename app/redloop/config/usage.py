@@ -14,7 +14,7 @@ Usage:
 
   FILE                 a configuration file, as redis-server reads it
   --DIRECTIVE VALUE    any line such a file may hold; it wins over the file
-  -                    as the last argument: read more of the configuration from standard input
+  -                    as the last argument: read more of it from standard input
   -v, --version        say the version and leave
   -h, --help           say this and leave
 
