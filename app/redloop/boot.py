@@ -22,6 +22,7 @@ from redloop.config import Config
 from redloop.engine.blocking import BlockedClients
 from redloop.engine.connection import Connection
 from redloop.engine.cron import Timer
+from redloop.engine.durability import Durability, DurabilityError
 from redloop.engine.guards import Pause
 from redloop.engine.limits import Limits
 from redloop.engine.server import REDIS_VERSION, Server
@@ -50,6 +51,7 @@ class Instance:
         self.listening = Listening(config, self._connection)
         self._stopped: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.durability = Durability(self.server, self._loop)
         self._cron_handle: asyncio.TimerHandle | None = None
         self._paced: list[Timer] = []  # run hz times a second
 
@@ -60,6 +62,7 @@ class Instance:
         server.later = self._later
         server.blocked = BlockedClients(server)
         server.pause = Pause(server)
+        server.durability = self.durability
         self._paced = [server.cron.every(0, self._expire), server.cron.every(0, self._sweep)]
         self._set_pace()
         self.config.on_change("hz", self._set_pace)
@@ -72,6 +75,10 @@ class Instance:
             raise BootError(str(error)) from None
         log.log(NOTICE, "Server initialized")
         self._tick()
+        try:
+            await self.durability.start()
+        except DurabilityError as error:
+            raise BootError(str(error)) from None
         if self.config.port:
             log.log(NOTICE, "Ready to accept connections tcp")
         if self.config.unixsocket:
@@ -86,6 +93,7 @@ class Instance:
         self.listening.close()
         if self._cron_handle is not None:
             self._cron_handle.cancel()
+        await self.durability.stop()
         for client in list(self.server.clients.values()):
             client.close()
         self._stopped.set()

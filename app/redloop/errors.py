@@ -123,6 +123,8 @@ MISCONF_SNAPSHOT: Final = (
     "set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails "
     "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 )
+WAITAOF_WITHOUT_AOF: Final = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+REWRITE_IN_PROGRESS: Final = "ERR Background append only file rewriting already in progress"
 BUSY_SCRIPT: Final = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
 BUSY_FUNCTION: Final = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
 NOTBUSY: Final = "NOTBUSY No scripts in execution right now."

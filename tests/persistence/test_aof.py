@@ -92,12 +92,12 @@ def test_everysec_syncs_about_once_a_second_under_steady_writes() -> None:
     assert bench.disk.writes <= 500
 
 
-def test_no_leaves_the_sync_to_the_system_and_counts_written_as_durable() -> None:
+def test_no_leaves_the_sync_to_the_system_and_promises_nothing() -> None:
     bench = Bench(NEVER)
     bench.feed(b"a")
     bench.loop.advance(5)
     bench.loop.settle()
-    assert (bytes(bench.disk.content), bench.disk.syncs, bench.done) == (b"a", 0, [1])
+    assert (bytes(bench.disk.content), bench.disk.syncs, bench.done) == (b"a", 0, [])
 
 
 def test_what_is_durable_already_calls_back_at_once() -> None:
@@ -163,16 +163,6 @@ def test_a_change_from_no_makes_durable_what_was_only_written(after: str) -> Non
     assert (bench.done, bench.disk.durable) == ([1], b"a")
 
 
-def test_a_change_to_no_lets_go_who_waited_for_the_sync() -> None:
-    bench = Bench(EVERYSEC)
-    bench.feed(b"a")
-    bench.loop.advance(0.1)
-    bench.loop.settle()
-    assert not bench.done
-    bench.aof.set_policy(NEVER)
-    assert bench.done
-
-
 # -- when the disk fails ---------------------------------------------------------------------------------------------
 
 
@@ -194,7 +184,8 @@ def test_a_full_disk_is_an_error_until_there_is_room_again_and_nothing_is_lost(p
     bench.loop.settle()
     bench.loop.advance(1.1)
     bench.loop.settle()
-    assert (bench.aof.error, bytes(bench.disk.content), bench.done) == (None, b"old12345678", [5, 8])
+    assert (bench.aof.error, bytes(bench.disk.content)) == (None, b"old12345678")
+    assert bench.done == ([] if policy == NEVER else [5, 8])
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
         "Short write while writing to the AOF file: (nwritten=3, expected=5): No space left on device",
         "AOF write error looks solved, the server can write again.",
@@ -269,21 +260,31 @@ def test_a_slow_sync_holds_nobody_up_but_those_who_wait_for_it() -> None:
     assert bench.done == [1]
 
 
-def test_writers_are_to_wait_when_too_much_has_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_congested_is_said_when_too_much_has_gathered_and_again_when_it_has_gone() -> None:
     bench = Bench(ALWAYS)
-    relieved: list[bool] = []
-    bench.aof.when_relieved(lambda: relieved.append(True))
-    assert relieved.pop()
+    said: list[bool] = []
+    bench.aof.on_change = lambda: said.append(bench.aof.congested)
     bench.feed(b"a")
     bench.loop.tick()
     bench.feed(b"x" * (aof_module.MOST_WAITING + 1))
-    assert bench.aof.congested
-    bench.aof.when_relieved(lambda: relieved.append(True))
+    assert said == [True]
     bench.loop.job()
-    assert not relieved
+    assert said == [True]
     bench.loop.settle()
-    assert relieved
-    assert not bench.aof.congested
+    assert said == [True, False]
+
+
+def test_a_failing_disk_is_said_and_its_recovery() -> None:
+    bench = Bench(ALWAYS)
+    said: list[str] = []
+    bench.aof.on_change = lambda: said.append(bench.aof.error_text())
+    bench.disk.fail_write = errno.EIO
+    bench.feed(b"a")
+    bench.loop.settle()
+    bench.disk.fail_write = 0
+    bench.loop.advance(1)
+    bench.loop.settle()
+    assert said == ["Input/output error", ""]
 
 
 # -- from one file to the next ---------------------------------------------------------------------------------------

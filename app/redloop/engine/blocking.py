@@ -80,6 +80,12 @@ class BlockedClients:
             self._finish(waiting, waiting.nothing)
         return True
 
+    def release(self, client: Client, nothing: object) -> None:
+        """Ends a wait for something else than a key, if it still lasts: the one that was to reply `nothing` when time runs out."""
+        waiting = self._clients.get(client.id)
+        if waiting is not None and waiting.nothing is nothing:
+            self._finish(waiting, nothing)
+
     def _time_out(self, waiting: Waiting) -> None:
         if self._clients.get(waiting.client.id) is not waiting:
             return

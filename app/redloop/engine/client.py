@@ -49,6 +49,8 @@ PARKED_PAUSED: Final = 2
 """CLIENT PAUSE."""
 PARKED_OUTPUT: Final = 4
 """Its replies are not read."""
+PARKED_DISK: Final = 8
+"""It writes faster than the disk does."""
 
 Guard = Callable[["Client", Command, list[bytes]], object]
 """guard(client, command, argv): None lets the command pass; raising RedisError rejects it; any reply is given instead of running it."""
@@ -110,7 +112,8 @@ class Client:
         self.running = False
         self.closing = False
         self.closed = False
-        self.wrote = False
+        self.wrote = False  # since the last flush
+        self.written_to: int = 0  # the AOF offset behind its last write
         self.own_guards: tuple[Guard, ...] = ()
         self.guards: tuple[Guard, ...] = ()
         self.on_leave: list[Callable[[Client], None]] = []  # what to undo when it goes, or says RESET
@@ -427,7 +430,9 @@ class Client:
         data = b"".join(self.out)
         self.out.clear()
         if self.wrote or self.held:
-            self.wrote = False
+            if self.wrote:
+                self.wrote = False
+                self.written_to = self.server.log_end()
             if self.server.barrier is not None:
                 self._hold(data)
                 return
@@ -446,9 +451,10 @@ class Client:
         assert barrier is not None
         offset = barrier.end_offset()
         self.held.append((offset, data))
-        barrier.when_durable(offset, self._release)
+        barrier.when_durable(offset, self.release)
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Sends the held replies that need wait no more."""
         barrier = self.server.barrier
         durable = barrier.durable_offset() if barrier is not None else UNLIMITED
         ready: list[bytes] = []

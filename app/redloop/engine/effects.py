@@ -62,15 +62,14 @@ class Effects:
             self.commit()
         return True
 
-    def commit(self) -> None:
-        """Hands the unit to the sinks."""
+    def commit(self, whole: bool = True) -> None:
+        """Hands the unit to the sinks; `whole`: all of it is to happen or nothing."""
         unit = self._unit
         if not unit:
             return
         self._unit = []
-        if len(unit) > 1:
-            database = unit[0][0]
-            unit = [(database, [b"MULTI"]), *unit, (unit[-1][0], [b"EXEC"])]
+        if whole and len(unit) > 1:
+            unit = [(-1, [b"MULTI"]), *unit, (-1, [b"EXEC"])]
         for database, argv in unit:
             data = encode_command(argv)
             self.offset += len(data)

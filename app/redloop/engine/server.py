@@ -44,6 +44,10 @@ def _never(_ms: int, _callback: Callable[[], None]) -> object:
     return None
 
 
+def _nothing_yet() -> int:
+    return 0
+
+
 class Server:
     """One Redis-compatible server. Times are milliseconds of wall time or nanoseconds of monotonic time, as the name says."""
 
@@ -62,6 +66,7 @@ class Server:
         self.effects = Effects()
         self.recording = False
         self.barrier: Barrier | None = None
+        self.log_end: Callable[[], int] = _nothing_yet  # where the append-only file ends
 
         # Clients.
         self.clients: dict[int, Any] = {}
@@ -70,6 +75,7 @@ class Server:
         self.later: Callable[[int, Callable[[], None]], object] = _never  # runs a callback some milliseconds from now
         self.blocked: Any = None  # engine.blocking's lines of waiting clients
         self.pause: Any = None  # engine.guards' CLIENT PAUSE
+        self.durability: Any = None  # engine.durability's append-only file
         self._to_flush: list[Any] = []
 
         # Timers.
@@ -227,7 +233,7 @@ class Server:
         if not self.active_expiry or not self.keyspace.expiring:
             return False
         more = self.expiry.run(budget_ns)
-        self.effects.commit()
+        self.effects.commit(whole=False)
         return more
 
     def reset_statistics(self) -> None:

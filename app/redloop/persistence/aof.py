@@ -11,12 +11,12 @@ report success next time. So bytes are kept in memory until a sync has covered t
 place: the same bytes at the same position, so that a crash half-way harms nothing. To bound that memory a sync is brought forward when
 `MOST_UNSYNCED` bytes wait for it.
 
-When the disk is slow, bytes gather. Beyond `MOST_WAITING` the file is `congested`: whoever writes is to wait for `when_relieved` before it
-reads more from its client; clients that only read are not disturbed. Under appendfsync always writers wait for their replies anyhow.
+When the disk is slow, bytes gather. Beyond `MOST_WAITING` the file is `congested`: whoever writes is to wait until it is not; clients that
+only read are not disturbed. Under appendfsync always writers wait for their replies anyhow.
 
 Policies: `always` writes and syncs as soon as the loop's tick has ended. `everysec` writes at most every `GATHER_MS` (a job costs more than
-the commands in it, and the promise is a second) and syncs once a second, also when nothing more comes. `no` leaves the sync to the system;
-written counts as durable.
+the commands in it, and the promise is a second) and syncs once a second, also when nothing more comes. `no` leaves the sync to the system,
+and nothing counts as durable until the file is closed.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ MOST_WAITING: Final = 64 * 1024 * 1024
 FEW_WAITING: Final = MOST_WAITING // 4
 EAGER: Final = 1024 * 1024
 """So many gathered bytes are worth a job at once."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class Target:
@@ -128,6 +132,8 @@ class AppendOnlyFile:
         self.timestamps = False  # aof-timestamp-enabled
         self.hold_syncs = False  # no-appendfsync-on-rewrite, while a rewrite runs
 
+        self.on_change: Callable[[], None] = _nothing  # `error` or `congested` has changed
+
         # What it runs on.
         self._loop = loop
         self._clock = clock
@@ -163,7 +169,6 @@ class AppendOnlyFile:
         # Who waits.
         self._waiters: list[tuple[int, int, Callable[[], None]]] = []
         self._waiter_count = 0
-        self._relief: list[Callable[[], None]] = []
         self._job_ends: list[asyncio.Future[None]] = []
 
         # How it goes.
@@ -219,7 +224,6 @@ class AppendOnlyFile:
     def set_policy(self, policy: str) -> None:
         """appendfsync was changed."""
         self.policy = policy
-        self._wake()
         if self._job is None and self.error is None:
             self._go_on()
 
@@ -234,23 +238,16 @@ class AppendOnlyFile:
         return self._written
 
     def durable_offset(self) -> int:
-        """Bytes on the medium so far; under `no`, handed to the system."""
-        return self._written if self.policy == NEVER else self._durable
+        """Bytes on the medium so far."""
+        return self._durable
 
     def when_durable(self, offset: int, callback: Callable[[], None]) -> None:
         """Calls back once `durable_offset() >= offset`, from the loop; at once if it is."""
-        if self.durable_offset() >= offset:
+        if self._durable >= offset:
             callback()
             return
         self._waiter_count += 1
         heapq.heappush(self._waiters, (offset, self._waiter_count, callback))
-
-    def when_relieved(self, callback: Callable[[], None]) -> None:
-        """Calls back once the file is not `congested`; at once if it is not."""
-        if self.congested:
-            self._relief.append(callback)
-        else:
-            callback()
 
     async def drain(self) -> OSError | None:
         """Writes and syncs everything fed so far, at once; returns the error if the disk will not have it."""
@@ -281,6 +278,7 @@ class AppendOnlyFile:
         self._written = self._durable = self._end
         self._busy = False
         self.error = None
+        self.on_change()
         self._settle()
         return error
 
@@ -401,6 +399,7 @@ class AppendOnlyFile:
             job.target.file.close()
         if self.error is not None:
             self.error = None
+            self.on_change()
             log.warning("AOF write error looks solved, the server can write again.")
         self._go_on()
         self._settle()
@@ -415,7 +414,8 @@ class AppendOnlyFile:
         elif self._unsynced_size and self.policy != NEVER and not self.hold_syncs:
             self._cancel_timer()
             elapsed_ms = (self._clock.monotonic_ns() - self._last_sync_ns) // 1_000_000
-            self._timer = self._loop.call_later(max(0, SYNC_MS - elapsed_ms) / 1000, self._sync_timer_fired)
+            left_ms = 0 if self.policy == ALWAYS else max(0, SYNC_MS - elapsed_ms)
+            self._timer = self._loop.call_later(left_ms / 1000, self._sync_timer_fired)
             self._busy = False
         else:
             self._busy = False
@@ -446,6 +446,7 @@ class AppendOnlyFile:
         self._put_back(job, again)
         self._complain(job)
         self.error = job.error
+        self.on_change()
         self._busy = True
         self._cancel_timer()
         self._timer = self._loop.call_later(RETRY_MS / 1000, self._timer_fired)
@@ -477,6 +478,7 @@ class AppendOnlyFile:
 
     def _congest(self) -> None:
         self.congested = True
+        self.on_change()
         log.warning("The disk does not keep up: %d bytes of the AOF wait in memory; clients that write have to wait.", self.buffered())
 
     def _settle(self) -> None:
@@ -484,12 +486,9 @@ class AppendOnlyFile:
         self._alarm = self._written + MOST_WAITING
         if self.congested and self.buffered() <= FEW_WAITING:
             self.congested = False
-            relief, self._relief = self._relief, []
-            for callback in relief:
-                callback()
+            self.on_change()
         self._wake()
 
     def _wake(self) -> None:
-        durable = self.durable_offset()
-        while self._waiters and self._waiters[0][0] <= durable:
+        while self._waiters and self._waiters[0][0] <= self._durable:
             heapq.heappop(self._waiters)[2]()

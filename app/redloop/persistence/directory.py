@@ -143,7 +143,6 @@ class AofDirectory:
             except OSError as error:
                 log.warning("Could not remove %s: %s", entry.name, error.strerror)
 
-    def base_size(self) -> int:
-        """Bytes of the base file (aof_base_size counts it, and rewriting is decided by it)."""
-        base = self.manifest.base
-        return self.files.size(self.path(base.name)) if base is not None else 0
+    def size(self) -> int:
+        """Bytes of all files that are to be loaded."""
+        return sum(self.files.size(self.path(entry.name)) for entry in self.manifest.files())

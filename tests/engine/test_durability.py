@@ -1,0 +1,319 @@
+"""The server and its append-only file together: replies wait, files come back, a disk that fails is told and survived."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import redloop.commands  # noqa: F401  # declares the commands
+from redloop.clock import ManualClock
+from redloop.config import Config
+from redloop.engine.blocking import BlockedClients
+from redloop.engine.client import Client
+from redloop.engine.durability import Durability, DurabilityError
+from redloop.engine.peer import Peer
+from redloop.engine.server import Server
+from redloop.persistence.files import Files, GrowingFile
+from redloop.resp.encode import encode_command
+
+
+class TroubledFile(GrowingFile):
+    """A real file that fails when its `Disk` says so."""
+
+    def __init__(self, disk: Disk, path: str, truncate: bool) -> None:
+        super().__init__(path, truncate)
+        self.disk = disk
+
+    def write_at(self, position: int, data: memoryview) -> int:
+        if self.disk.fail_write:
+            raise OSError(self.disk.fail_write, "No space left on device")
+        return super().write_at(position, data)
+
+    def sync(self) -> None:
+        self.disk.gate()
+        if self.disk.fail_sync:
+            raise OSError(self.disk.fail_sync, "Input/output error")
+        super().sync()
+
+
+class Disk(Files):
+    """The operating system's files, with troubles."""
+
+    def __init__(self) -> None:
+        self.fail_write = 0
+        self.fail_sync = 0
+        self.gate: Callable[[], object] = lambda: None
+
+    def open_growing(self, path: str, truncate: bool = False) -> GrowingFile:
+        return TroubledFile(self, path, truncate)
+
+
+async def wait_until(true: Callable[[], bool]) -> None:
+    """Lets the loop run until something is so."""
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110  # what is waited for tells nobody
+            await asyncio.sleep(0.001)
+
+
+class Talker:
+    """A client whose replies are kept."""
+
+    def __init__(self, server: Server) -> None:
+        self.got = b""
+        peer = Peer()
+        peer.write = self._take
+        self.client = Client(server, peer, server.new_client_id())
+        server.register(self.client)
+
+    def _take(self, data: bytes) -> None:
+        self.got += data
+
+    def send(self, *lines: str) -> bytes:
+        """Sends commands in one go; returns what came at once."""
+        self.got = b""
+        self.client.feed(b"".join(encode_command([word.encode() for word in line.split()]) for line in lines))
+        return self.got
+
+    async def until(self, reply: bytes) -> None:
+        """Waits for a reply that is held back."""
+        await wait_until(lambda: self.got == reply)
+
+
+@contextlib.asynccontextmanager
+async def running(home: Path, disk: Disk | None = None, **settings: object) -> AsyncIterator[Server]:
+    config = Config()
+    config.dir = str(home)
+    config.appendonly = True
+    for name, value in settings.items():
+        setattr(config, name, value)
+    loop = asyncio.get_running_loop()
+    server = Server(config, ManualClock())
+    server.later = lambda ms, callback: loop.call_later(ms / 1000, callback)
+    server.blocked = BlockedClients(server)
+    server.durability = Durability(server, loop, disk)
+    await server.durability.start()
+    try:
+        yield server
+    finally:
+        await server.durability.stop()
+
+
+def play(scene: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scene)
+
+
+def incremental(home: Path, number: int = 1) -> str:
+    """The words of an increment."""
+    data = (home / f"appendonlydir/appendonly.aof.{number}.incr.aof").read_bytes()
+    return " ".join(word for word in data.decode().split("\r\n") if word and word[0] not in "*$")
+
+
+@pytest.mark.parametrize("policy", ["always", "everysec", "no"])
+def test_what_was_written_is_there_after_a_restart(tmp_path: Path, policy: str) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, appendfsync=policy) as server:
+            talker = Talker(server)
+            talker.send("SET a 1", "INCR a", "SELECT 3", "SET b x PX 5000", "DEL nothing", "GET b")
+        async with running(tmp_path, appendfsync=policy) as server:
+            talker = Talker(server)
+            assert talker.send("GET a", "SELECT 3", "GET b", "PTTL b") == b"$1\r\n2\r\n+OK\r\n$1\r\nx\r\n:5000\r\n"
+            assert server.keyspace.dirty == 0
+
+    play(scene())
+    assert incremental(tmp_path) == "SELECT 0 SET a 1 INCR a SELECT 3 SET b x PXAT 1700000005000"
+
+
+def test_under_always_a_reply_waits_for_the_sync_and_readers_do_not(tmp_path: Path) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        opened = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with running(tmp_path, disk, appendfsync="always") as server:
+            writer, reader = Talker(server), Talker(server)
+            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(5)
+            assert writer.send("SET a 1", "GET a") == b""
+            assert reader.send("GET a") == b"$1\r\n1\r\n"
+            await asyncio.sleep(0.02)
+            assert writer.got == b""
+            writer.client.feed(encode_command([b"PING"]))
+            assert writer.got == b""
+            opened.set()
+            await writer.until(b"+OK\r\n$1\r\n1\r\n+PONG\r\n")
+
+    play(scene())
+
+
+@pytest.mark.parametrize("after", ["everysec", "no"])
+def test_replies_that_wait_leave_when_the_policy_lets_them(tmp_path: Path, after: str) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        opened = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with running(tmp_path, disk, appendfsync="always") as server:
+            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(5)
+            writer, other = Talker(server), Talker(server)
+            writer.send("SET a 1")
+            await asyncio.sleep(0.01)
+            assert writer.got == b""
+            assert other.send(f"CONFIG SET appendfsync {after}") == b"+OK\r\n"
+            assert writer.got == b"+OK\r\n"
+            assert writer.send("SET a 2") == b"+OK\r\n"
+            opened.set()
+
+    play(scene())
+
+
+@pytest.mark.parametrize("fault", ["fail_write", "fail_sync"])
+def test_a_disk_that_fails_refuses_writes_until_it_succeeds_and_loses_nothing(tmp_path: Path, fault: str) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(tmp_path, disk, appendfsync="always") as server:
+            writer, other = Talker(server), Talker(server)
+            setattr(disk, fault, errno.ENOSPC)
+            writer.send("SET a 1")
+            await wait_until(lambda: server.durability.aof.error is not None)
+            refusal = b"-MISCONF Errors writing to the AOF file: "
+            assert other.send("SET b 1").startswith(refusal)
+            assert other.send("PING").startswith(refusal)
+            assert other.send("GET a") == b"$1\r\n1\r\n"
+            assert dict(server.durability.figures())["aof_last_write_status"] == "err"
+            assert writer.got == b""
+            setattr(disk, fault, 0)
+            await writer.until(b"+OK\r\n")
+            assert dict(server.durability.figures())["aof_last_write_status"] == "ok"
+            other.send("SET b 1")
+            await other.until(b"+OK\r\n")
+
+    play(scene())
+    assert incremental(tmp_path) == "SELECT 0 SET a 1 SET b 1"
+
+
+def test_waitaof(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, appendfsync="everysec") as server:
+            assert isinstance(server.clock, ManualClock)
+            writer, reader = Talker(server), Talker(server)
+            assert writer.send("SET a 1", "WAITAOF 1 0 0") == b"+OK\r\n"
+            assert reader.send("WAITAOF 1 0 0") == b"*2\r\n:1\r\n:0\r\n"
+            server.durability.aof.set_policy("always")
+            await writer.until(b"+OK\r\n*2\r\n:1\r\n:0\r\n")
+            assert writer.send("WAITAOF 1 0 0", "WAITAOF 0 0 0") == b"*2\r\n:1\r\n:0\r\n" * 2
+            writer.send("WAITAOF 1 1 5")
+            server.clock.advance(5)
+            await writer.until(b"*2\r\n:1\r\n:0\r\n")
+            writer.send("WAIT 1 5")
+            server.clock.advance(5)
+            await writer.until(b":0\r\n")
+            server.durability.aof.set_policy("no")
+            writer.send("SET a 2", "WAITAOF 1 0 5")
+            server.clock.advance(5)
+            await writer.until(b"+OK\r\n*2\r\n:0\r\n:0\r\n")
+
+    play(scene())
+
+
+def test_a_congested_disk_holds_writers_and_lets_readers_pass(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, appendfsync="everysec") as server:
+            writer, reader = Talker(server), Talker(server)
+            aof = server.durability.aof
+            aof.congested = True
+            aof.on_change()
+            assert writer.send("SET a 1", "PING") == b""
+            assert reader.send("GET a") == b"$-1\r\n"
+            aof.congested = False
+            aof.on_change()
+            assert writer.got == b"+OK\r\n+PONG\r\n"
+
+    play(scene())
+
+
+def test_expired_keys_are_deleted_in_the_file_each_for_itself_or_with_the_command_that_found_them(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            talker = Talker(server)
+            talker.send("SET a 1 PX 10", "SET b 1 PX 10", "SET c 1 PX 10")
+            assert isinstance(server.clock, ManualClock)
+            server.clock.advance(20)
+            talker.send("INCR a")
+            server.expire_some(1 << 40)
+
+    play(scene())
+    tail = incremental(tmp_path).partition("MULTI")[2]
+    assert tail in (" DEL a INCR a EXEC DEL b DEL c", " DEL a INCR a EXEC DEL c DEL b")
+
+
+def test_a_command_that_fails_in_the_file_is_told_and_the_rest_is_loaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            Talker(server).send("SET a x")
+        path = tmp_path / "appendonlydir/appendonly.aof.1.incr.aof"
+        path.write_bytes(path.read_bytes() + b"".join(encode_command(argv) for argv in ([b"INCR", b"a"], [b"SET"], [b"SET", b"b", b"1"])))
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a", "GET b") == b"$1\r\nx\r\n$1\r\n1\r\n"
+
+    play(scene())
+    said = "== CRITICAL == This server is sending an error to its AOF-loading-client: '-ERR %s' after processing the command '%s'"
+    assert [record.message for record in caplog.records if "CRITICAL" in record.message] == [
+        said % ("value is not an integer or out of range", "incr"),
+        said % ("wrong number of arguments for 'set' command", "set"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("appendonly.aof.manifest", b"nonsense\n", "Invalid AOF manifest file format"),
+        ("appendonly.aof.1.incr.aof", b"nonsense\r\n", "Bad file format reading the append only file"),
+        ("appendonly.aof.1.incr.aof", encode_command([b"NONSENSE"]), "Unknown command 'NONSENSE' reading the append only file"),
+    ],
+)
+def test_what_cannot_be_loaded_stops_the_start(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
+    async def scene() -> None:
+        async with running(tmp_path):
+            pass
+        (tmp_path / "appendonlydir" / name).write_bytes(content)
+        with pytest.raises(DurabilityError, match=complaint):
+            async with running(tmp_path):
+                pass
+
+    play(scene())
+
+
+def test_while_the_data_are_loaded_clients_are_told_so(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            Talker(server).send(*[f"SET key:{number} x" for number in range(1000)])
+        config = Config()
+        config.dir, config.appendonly = str(tmp_path), True
+        server = Server(config, ManualClock())
+        server.durability = Durability(server, asyncio.get_running_loop())
+        starting = asyncio.get_running_loop().create_task(server.durability.start())
+        talker = Talker(server)
+        await asyncio.sleep(0)  # to its first read
+        assert talker.send("GET key:1") == b"-LOADING Redis is loading the dataset in memory\r\n"
+        figures = dict(server.durability.figures())
+        assert (figures["loading"], "loading_loaded_perc" in figures) == (1, True)
+        await starting
+        assert talker.send("GET key:1") == b"$1\r\nx\r\n"
+        assert dict(server.durability.figures())["loading"] == 0
+        await server.durability.stop()
+
+    play(scene())
+
+
+def test_nothing_changes_any_more_once_the_server_stops(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            talker = Talker(server)
+            talker.send("SET a 1")
+        assert talker.send("SET a 2") == b""
+
+    play(scene())
+    assert incremental(tmp_path) == "SELECT 0 SET a 1"
