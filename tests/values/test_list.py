@@ -112,14 +112,14 @@ def test_both_ends_of_a_long_list() -> None:
 def test_conversion_goes_both_ways() -> None:
     """A list becomes a quicklist past the size of a node, and a listpack again at half of that in one node."""
     subject = List()
-    for _ in range(8):
+    compact = []
+    for _ in range(9):
         subject.push_tail([b"x" * 1000], -2)
-        assert subject.compact
-    subject.push_tail([b"x" * 1000], -2)
-    assert not subject.compact
-    subject.pop_tail(-2)
-    assert not subject.compact
-    for _ in range(4):
+        compact.append(subject.compact)
+    assert compact == [True] * 8 + [False]
+    compact = []
+    for _ in range(6):
         subject.pop_tail(-2)
-    assert subject.compact
-    assert len(subject) == 4
+        compact.append(subject.compact)
+    assert compact == [False] * 4 + [True] * 2
+    assert len(subject) == 3

@@ -60,22 +60,23 @@ class SortedSet:
         score = self.table.part(member).get(member)
         return score if isinstance(score, float) else None
 
-    def add(self, member: bytes, score: float) -> bool:
-        """Sets the score of `member`; True if it is new."""
+    def add(self, member: bytes, score: float) -> int:
+        """Sets the score of `member`: 1 if the member is new, -1 if it had another score, 0 if the same."""
         if self.compact:
             score += 0.0  # of -0.0 makes 0.0
         before = self.score(member)
         if before is not None:
-            if before != score:
-                self.ranking.remove(before, member)
-                self.ranking.insert(score, member)
-                self.table.set(member, score)
-            return False
+            if before == score:
+                return 0
+            self.ranking.remove(before, member)
+            self.ranking.insert(score, member)
+            self.table.set(member, score)
+            return -1
         if len(member) > self.longest:
             self.longest = len(member)
         self.ranking.insert(score, member)
         self.table.set(member, score)
-        return True
+        return 1
 
     def remove(self, member: bytes) -> bool:
         score = self.table.pop(member)
@@ -89,18 +90,18 @@ class SortedSet:
         score = self.score(member)
         return self.ranking.rank(score, member) if score is not None else -1
 
-    def fill(self, scores: dict[bytes, float]) -> None:
-        """Takes many members at once into an empty set."""
+    def fill(self, members: list[bytes], scores: list[float], max_entries: int, max_length: int) -> None:
+        """Takes many members at once, none of them twice, into an empty set."""
+        self.longest = max(map(len, members), default=0)
+        if len(members) > max_entries or self.longest > max_length:
+            self.compact = False
         entries: list[tuple[float, bytes]] = []
-        longest: i64 = 0
-        for member, score in scores.items():
-            entries.append((score, member))
-            self.table.set(member, score)
-            if len(member) > longest:
-                longest = len(member)
+        for at in range(len(members)):
+            score = scores[at] + 0.0 if self.compact else scores[at]
+            entries.append((score, members[at]))
+            self.table.set(members[at], score)
         entries.sort()
         self.ranking.fill(entries)
-        self.longest = longest
 
     # --- ranges of ranks -----------------------------------------------------------------------------------------------------------
 
