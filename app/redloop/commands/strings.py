@@ -457,7 +457,7 @@ def incrbyfloat(client: Client, argv: list[bytes]) -> Reply:
     total = add_long_doubles(current, parse_long_double(argv[2]))
     if total is None:
         raise RedisError(NAN_OR_INFINITY)
-    written = format_long_double(total)
+    written = strings.Written(format_long_double(total))
     db.replace(key, written)
     db.changed(key, STRING, b"incrbyfloat")
     client.replay_as([b"SET", key, written, b"KEEPTTL"])

@@ -7,7 +7,16 @@ WRONGTYPE to what is no string. No string at all is None, which counts as empty.
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from redloop.errors import WRONGTYPE, RedisError
+
+
+@mypyc_attr(native_class=False)
+class Written(bytes):
+    """A number as INCRBYFLOAT wrote it: text to OBJECT ENCODING, even where it reads as an integer. Bytes in all else."""
+
+    __slots__ = ()
 
 
 def text(value: object) -> bytes:

@@ -14,6 +14,7 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.strings import Written
 
 EMBSTR_LIMIT: Final = 44
 """Longest string, in bytes, that Redis allocates together with its object."""
@@ -34,7 +35,7 @@ def encoding(value: object, config: Config) -> bytes:
     if isinstance(value, int):
         return b"int"
     if isinstance(value, bytes):
-        if len(value) <= INT_DIGITS and as_int(value) is not None:
+        if len(value) <= INT_DIGITS and as_int(value) is not None and not isinstance(value, Written):
             return b"int"
         return b"embstr" if len(value) <= EMBSTR_LIMIT else b"raw"
     if isinstance(value, bytearray):
