@@ -19,11 +19,10 @@ from types import FrameType
 from redloop import __version__, commands, compiled  # noqa: F401  # declares the commands
 from redloop.clock import Clock
 from redloop.config import Config
-from redloop.engine.blocking import BlockedClients
 from redloop.engine.connection import Connection
 from redloop.engine.cron import Timer
 from redloop.engine.durability import Durability, DurabilityError
-from redloop.engine.guards import Pause
+from redloop.engine.features import install
 from redloop.engine.limits import Limits
 from redloop.engine.server import REDIS_VERSION, Server
 from redloop.listening import ListenError, Listening, fit_descriptors, follow_maxclients
@@ -52,6 +51,7 @@ class Instance:
         self._stopped: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.durability = Durability(self.server, self._loop)
+        self._stopping: asyncio.Task[None] | None = None
         self._cron_handle: asyncio.TimerHandle | None = None
         self._paced: list[Timer] = []  # run hz times a second
 
@@ -60,8 +60,8 @@ class Instance:
         server = self.server
         server.defer = self._loop.call_soon
         server.later = self._later
-        server.blocked = BlockedClients(server)
-        server.pause = Pause(server)
+        server.shutdown = self._shutdown
+        install(server)
         server.durability = self.durability
         self._paced = [server.cron.every(0, self._expire), server.cron.every(0, self._sweep)]
         self._set_pace()
@@ -97,6 +97,10 @@ class Instance:
         for client in list(self.server.clients.values()):
             client.close()
         self._stopped.set()
+
+    def _shutdown(self, save: bool | None, force: bool) -> None:
+        log.log(NOTICE, "User requested shutdown...")
+        self._stopping = self._loop.create_task(self.stop())
 
     def _connection(self) -> Connection:
         return Connection(self.limits.admit)

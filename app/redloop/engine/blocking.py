@@ -11,7 +11,7 @@ from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import Command
 from redloop.engine.server import Server
 from redloop.errors import RedisError
-from redloop.keyspace.database import Database
+from redloop.keyspace.database import SWAPPED, Database
 from redloop.resp.replies import NOTHING
 from redloop.values.types import type_name
 
@@ -123,7 +123,7 @@ class BlockedClients:
         client.resume(PARKED_BLOCKED)
 
     def _changed(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
-        if not key:  # a whole database was exchanged: anything may be there now
+        if event_class == SWAPPED:  # anything may be there now
             self._ready.update(dict.fromkeys([entry for entry in self._lines if entry[0] == database.index]))
         elif (database.index, key) in self._lines:
             self._ready[(database.index, key)] = None

@@ -56,6 +56,18 @@ Guard = Callable[["Client", Command, list[bytes]], object]
 """guard(client, command, argv): None lets the command pass; raising RedisError rejects it; any reply is given instead of running it."""
 
 
+def _pass(client: Client, command: Command, argv: list[bytes]) -> object:
+    return None
+
+
+class Transaction:
+    """What a client has queued since MULTI. `broken`: a command could not be queued, so EXEC will run none."""
+
+    def __init__(self) -> None:
+        self.queued: list[tuple[Command, list[bytes]]] = []
+        self.broken = False
+
+
 class Client:
     """One connection, or whoever else sends commands (a script, a replayed file)."""
 
@@ -108,6 +120,7 @@ class Client:
         # State.
         self.parked: i64 = 0  # reasons to wait: see PARKED_*
         self.waiting_argv: list[bytes] | None = None  # the command to run first when it goes on
+        self.transaction: Transaction | None = None
         self.may_not_block = False  # inside a transaction or a script
         self.running = False
         self.closing = False
@@ -116,6 +129,7 @@ class Client:
         self.written_to: int = 0  # the AOF offset behind its last write
         self.own_guards: tuple[Guard, ...] = ()
         self.guards: tuple[Guard, ...] = ()
+        self._queue: Guard = _pass
         self.on_leave: list[Callable[[Client], None]] = []  # what to undo when it goes, or says RESET
         self.subscriptions: i64 = 0
 
@@ -322,8 +336,10 @@ class Client:
             command, reply = self.server.resolve(argv)
         argc: i64 = len(argv)
         if command is None:
+            self._break_transaction()
             encode(reply, out, self.resp3)
         elif argc < command.min_args or argc > command.max_args:
+            self._break_transaction()
             encode(self.server.reject(command, RedisError(wrong_arity(command.name))), out, self.resp3)
         else:
             reply = self._guard(command, argv) if self.guards else None
@@ -393,8 +409,25 @@ class Client:
                 if reply is not None:
                     return reply
         except RedisError as error:
+            self._break_transaction()
             return self.server.reject(command, error)
         return None
+
+    def _break_transaction(self) -> None:
+        if self.transaction is not None:
+            self.transaction.broken = True
+
+    def begin_transaction(self, queue: Guard) -> None:
+        """MULTI: from now on `queue` takes the commands."""
+        self.transaction = Transaction()
+        self.add_guard(queue)
+        self._queue = queue
+
+    def end_transaction(self) -> None:
+        """EXEC, DISCARD, or a connection that is reset."""
+        if self.transaction is not None:
+            self.transaction = None
+            self.remove_guard(self._queue)
 
     def _mute(self, mark: i64) -> None:
         if self.muted or self.skipping == 1:
@@ -541,6 +574,7 @@ class Client:
     def reset(self) -> None:
         """RESET: as if it had just connected, but for its id and its library's name."""
         self._leave()
+        self.end_transaction()
         self.db = self.keyspace.databases[0]
         self.name = b""
         self.resp3 = False
@@ -570,8 +604,8 @@ class Client:
             ("sub", "0"),
             ("psub", "0"),
             ("ssub", "0"),
-            ("multi", "-1"),
-            ("watch", "0"),
+            ("multi", str(len(self.transaction.queued)) if self.transaction is not None else "-1"),
+            ("watch", str(self.server.watched.count(self))),
             ("qbuf", str(queued + len(self.inline))),
             ("qbuf-free", "0"),
             ("argv-mem", "0"),
@@ -596,8 +630,12 @@ class Client:
     def flags(self) -> list[str]:
         """The letters of CLIENT LIST's `flags`."""
         letters: list[str] = []
+        if self.transaction is not None:
+            letters.append("x")
         if self.parked & PARKED_BLOCKED:
             letters.append("b")
+        if self.server.watched.changed(self):
+            letters.append("d")
         if self.closing:
             letters.append("c")
         if self.peer.unix:

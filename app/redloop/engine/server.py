@@ -40,6 +40,10 @@ class Barrier(Protocol):
         """Calls back once `durable_offset() >= offset`."""
 
 
+def _cannot_stop(_save: bool | None, _force: bool) -> None:
+    raise RedisError("ERR this server is held by a program and ends with it")
+
+
 def _never(_ms: int, _callback: Callable[[], None]) -> object:
     return None
 
@@ -74,6 +78,8 @@ class Server:
         self.defer: Callable[[Callable[[], None]], object] | None = None  # runs a callback at the end of the loop's tick
         self.later: Callable[[int, Callable[[], None]], object] = _never  # runs a callback some milliseconds from now
         self.blocked: Any = None  # engine.blocking's lines of waiting clients
+        self.watched: Any = None  # engine.watch's keys
+        self.shutdown: Callable[[bool | None, bool], None] = _cannot_stop
         self.pause: Any = None  # engine.guards' CLIENT PAUSE
         self.durability: Any = None  # engine.durability's append-only file
         self._to_flush: list[Any] = []

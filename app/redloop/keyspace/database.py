@@ -35,6 +35,8 @@ STREAM: Final = 256  # t
 KEY_MISS: Final = 512  # m
 MODULE: Final = 1024  # d
 NEW: Final = 2048  # n
+FLUSHED: Final = 1 << 20  # no letter: a database is about to lose all its keys
+SWAPPED: Final = 1 << 21  # no letter: a database is about to be exchanged with another, and again when it has been
 
 # What an access to a key leaves behind, by maxmemory-policy: nothing, the time (LRU), or a counter that decays (LFU).
 TOUCH_NOTHING: Final = 0
@@ -46,7 +48,7 @@ LFU_FIRST: Final = 5
 LFU_MOST: Final = 255
 
 Listener = Callable[["Database", bytes, int, bytes], None]
-"""Called as listener(database, key, event class, event) after a key changed; key b"" and event b"flushdb" after a flush."""
+"""Called as listener(database, key, event class, event) after a key changed; FLUSHED and SWAPPED come without a key."""
 
 
 Saver = Callable[["Database", bytes], None]
@@ -457,6 +459,7 @@ class Database:
 
     def clear(self) -> int:
         """Drops every key, to be freed in slices; returns how many there were."""
+        self.keyspace.notify(self, b"", FLUSHED, b"flushdb")
         dropped = self.size
         self.keyspace.trash.extend(self.segments())
         self._reset()
@@ -472,9 +475,15 @@ class Database:
 
     def swap(self, other: Database) -> None:
         """Exchanges the keys of two databases (SWAPDB); clients stay on the number they selected."""
+        self._notify_swap(other)
         self.directory, other.directory = other.directory, self.directory
         self._root, other._root = other._root, self._root
         self._depth, other._depth = other._depth, self._depth
         self._shift, other._shift = other._shift, self._shift
         self.size, other.size = other.size, self.size
         self.volatile, other.volatile = other.volatile, self.volatile
+        self._notify_swap(other)
+
+    def _notify_swap(self, other: Database) -> None:
+        self.keyspace.notify(self, b"", SWAPPED, b"swapdb")
+        self.keyspace.notify(other, b"", SWAPPED, b"swapdb")

@@ -1,0 +1,93 @@
+"""Transactions (https://redis.io/docs/latest/develop/interact/transactions/): commands are queued by a guard, and run by EXEC as one
+unit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redloop.engine.client import Client
+from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, SKIP_SLOWLOG, STALE, Command, family
+from redloop.errors import RedisError
+from redloop.resp.replies import NULL_ARRAY, OK, QUEUED, Reply
+
+command = family("transactions")
+
+ALWAYS: Final = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
+AT_ONCE: Final = frozenset({"exec", "discard", "multi", "watch", "quit", "reset"})
+"""What is not queued."""
+
+NESTED: Final = "ERR MULTI calls can not be nested"
+WITHOUT_MULTI: Final = "ERR %s without MULTI"
+WATCH_INSIDE: Final = "ERR WATCH inside MULTI is not allowed"
+ABORTED: Final = "EXECABORT Transaction discarded because of previous errors."
+NOT_ALLOWED: Final = "ERR Command not allowed inside a transaction"
+
+
+def queue(client: Client, command: Command, argv: list[bytes]) -> object:
+    """The guard of a client between MULTI and EXEC."""
+    if command.name in AT_ONCE:
+        return None
+    if command.flags & NO_MULTI:
+        raise RedisError(NOT_ALLOWED)
+    assert client.transaction is not None
+    client.transaction.queued.append((command, argv))
+    return QUEUED
+
+
+@command("MULTI", "Begins a transaction.", ALWAYS, since="1.2.0", complexity="O(1)")
+def multi(client: Client, argv: list[bytes]) -> Reply:
+    if client.transaction is not None:
+        raise RedisError(NESTED)
+    client.begin_transaction(queue)
+    return OK
+
+
+@command("DISCARD", "Ends a transaction and runs nothing.", ALWAYS, since="2.0.0", complexity="O(N)")
+def discard(client: Client, argv: list[bytes]) -> Reply:
+    if client.transaction is None:
+        raise RedisError(WITHOUT_MULTI % "DISCARD")
+    client.end_transaction()
+    client.server.watched.unwatch(client)
+    return OK
+
+
+@command("EXEC", "Runs the commands of a transaction.", NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG, since="1.2.0")
+def exec_(client: Client, argv: list[bytes]) -> Reply:
+    transaction = client.transaction
+    if transaction is None:
+        raise RedisError(WITHOUT_MULTI % "EXEC")
+    server = client.server
+    changed = server.watched.changed(client)
+    client.end_transaction()
+    server.watched.unwatch(client)
+    if transaction.broken:
+        raise RedisError(ABORTED)
+    if changed:
+        return NULL_ARRAY
+    effects = server.effects
+    effects.depth += 1
+    client.may_not_block = True
+    try:
+        replies = [client.call(queued, arguments) for queued, arguments in transaction.queued]
+    finally:
+        client.may_not_block = False
+        effects.depth -= 1
+    effects.replay_nothing()  # EXEC itself: its commands have said what is to be replayed
+    return replies
+
+
+@command("WATCH key [key ...]", "Lets the next transaction fail if a key changes before it.", ALWAYS, since="2.2.0", complexity="O(1)",
+         keys="RO")
+def watch(client: Client, argv: list[bytes]) -> Reply:
+    if client.transaction is not None:
+        raise RedisError(WATCH_INSIDE)
+    for key in argv[1:]:
+        client.server.watched.watch(client, client.db, key)
+    return OK
+
+
+@command("UNWATCH", "Forgets the keys being watched.", ALWAYS, since="2.2.0", complexity="O(1)")
+def unwatch(client: Client, argv: list[bytes]) -> Reply:
+    client.server.watched.unwatch(client)
+    return OK

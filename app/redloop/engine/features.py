@@ -1,0 +1,15 @@
+"""Features: what a server has beside clients and commands, each in a module of its own, put together here."""
+
+from __future__ import annotations
+
+from redloop.engine.blocking import BlockedClients
+from redloop.engine.guards import Pause
+from redloop.engine.server import Server
+from redloop.engine.watch import Watched
+
+
+def install(server: Server) -> None:
+    """Gives a new server its features; none of them costs anything before it is used."""
+    server.blocked = BlockedClients(server)
+    server.pause = Pause(server)
+    server.watched = Watched(server)
