@@ -94,7 +94,7 @@ ABUSES: list[tuple[str, list[bytes]]] = [
     # inline
     ("inline of 70 KB without an end", [b"PING " + b"x" * 70_000]),
     ("inline of 1 MB without an end", [b"x" * MEGA]),
-    ("inline of 70 KB in pieces", [*[b"x" * 10_000] * 7, b"\r\n"]),
+    ("inline of 70 KB in pieces", [*[b"x" * 10_000] * 7, SETTLE, b"\r\n"]),
     ("blanks of 60 KB", [b" " * 60_000 + b"\r\n" + PING]),
     ("open double quote", [b'SET k "abc\r\n' + PING]),
     ("open single quote", [b"SET k 'abc\r\n" + PING]),

@@ -32,12 +32,16 @@ from redloop.resp.requests import (
     UNAUTHENTICATED_ELEMENTS,
     Framer,
     ProtocolError,
-    wire_size,
+    arguments,
+    is_huge,
+    wire_end,
 )
 
 log = logging.getLogger("redloop.client")
 
 STAR: Final = 42
+RETURN: Final = 13
+NOT_FOR_US: Final = (b"post", b"host:")
 TABLE: Final = 1024
 UNLIMITED: Final = 1 << 40
 MAX_PENDING_OUTPUT: Final = 256 * 1024 * 1024
@@ -101,7 +105,9 @@ class Client:
         # Input.
         self.reader = hiredis.Reader()
         self.gets: Callable[[], object] = self.reader.gets
+        self.fed = False  # whether it has the chunk being run
         self.framer = Framer()
+        self.pieces = bytearray()  # of the command the framer is reading
         self.chunk = b""  # being run, up to `position`
         self.position: i64 = 0
         self.queue: list[bytes] = []  # came while parked
@@ -210,20 +216,17 @@ class Client:
             self.running = False
 
     def _run_commands(self, data: bytes, start: i64) -> None:
-        reader = self.reader
         size: i64 = len(data)
         pos: i64 = start
         if start == 0 and size:
+            self.fed = False
             if self.framer.active:
-                pos = self.framer.feed(data, 0)
+                pos = self._continue(data)
                 if pos < 0:
-                    reader.feed(data)
-                    self._check_query_limit(self.framer.received)
                     return
-                reader.feed(data)
-                self._one(self.gets())
-            elif data[0] == STAR:
-                reader.feed(data)
+            if pos < size and data[pos] == STAR:
+                self.reader.feed(data, pos, size - pos)
+                self.fed = True
         request: object
         while pos < size:
             if self.parked or self.closing:
@@ -235,79 +238,82 @@ class Client:
                 if pos < 0:
                     return
                 continue
-            try:
-                request = self.gets()
-            except (hiredis.ProtocolError, MemoryError):
-                self._refuse(data, pos)
+            if self.fed and (pos + 2 >= size or data[pos + 2] == RETURN or not is_huge(data, pos)):
+                try:
+                    request = self.gets()
+                except (hiredis.ProtocolError, MemoryError):
+                    request = None
+                if isinstance(request, list):
+                    end: i64 = wire_end(request, data, pos)
+                    if end >= 0:
+                        if end - pos > self.most_bytes or len(request) > self.most_elements:
+                            self._frame(data, pos)
+                        if request:
+                            self.execute(request)
+                        pos = end
+                        continue
+            pos = self._run_strictly(data, pos)
+            if pos < 0:
                 return
-            if not isinstance(request, list):
-                if request is False:
-                    self._partial(data, pos)
-                    return
-                if request is not None:
-                    self._refuse(data, pos)
-                    return
-                end: i64 = data.find(b"\n", pos) + 1  # a null array asks for nothing
-            else:
-                span = wire_size(request)
-                end = pos + span
-                if span < 0 or end > size:
-                    self._refuse(data, pos)
-                    return
-                if span > self.most_bytes or len(request) > self.most_elements:
-                    self._check_limits(data, pos)
-                if request:
-                    self.execute(request)
-            pos = end
 
-    def _one(self, request: object) -> None:
-        """Runs the command that came in several pieces; the framer has seen that it is whole."""
-        if not isinstance(request, list):
-            if request is not None:
-                raise ProtocolError(b"invalid multibulk length")
-        elif request:
-            self.execute(request)
-
-    def _partial(self, data: bytes, pos: i64) -> None:
+    def _frame(self, data: bytes, pos: i64) -> i64:
+        """Reads the framing of the command at `pos` as Redis does: the position behind it, -1 if it is not whole."""
         self.framer.begin(self.authenticated, self.server.config.proto_max_bulk_len)
-        if self.framer.feed(data, pos) >= 0:
-            raise ProtocolError(b"invalid multibulk length")
-        self._check_query_limit(self.framer.received)
+        return self.framer.feed(data, pos)
 
-    def _check_limits(self, data: bytes, pos: i64) -> None:
-        self.framer.begin(self.authenticated, self.server.config.proto_max_bulk_len)
-        self.framer.feed(data, pos)
+    def _run_strictly(self, data: bytes, pos: i64) -> i64:
+        """Runs the command at `pos`, which is not whole or one that hiredis and Redis read differently; -1 if more is to come."""
+        self._unfeed()
+        end = self._frame(data, pos)
+        if end < 0:
+            self.pieces += data[pos:]
+            self._check_query_limit(self.framer.received)
+            return -1
+        argv = arguments(data, pos)
+        if argv:
+            self.execute(argv)
+        return end
 
-    def _refuse(self, data: bytes, pos: i64) -> None:
-        """hiredis and Redis differ on what stands at `pos`: the strict reader knows what is wrong."""
-        self._check_limits(data, pos)
-        raise ProtocolError(b"invalid multibulk length")
+    def _continue(self, data: bytes) -> i64:
+        """Goes on with a command whose first pieces have come: runs it when it is whole. The position behind it, -1 if more is to come."""
+        end = self.framer.feed(data, 0)
+        if end < 0:
+            self.pieces += data
+            self._check_query_limit(self.framer.received)
+            return -1
+        self.pieces += data[:end]
+        argv = arguments(self.pieces, 0)
+        self.pieces = bytearray()
+        if argv:
+            self.execute(argv)
+        return end
 
     def _run_inline(self, data: bytes, pos: i64) -> i64:
         """Runs the inline command at `pos`; returns the position behind it, -1 if its end has not come."""
+        self._unfeed()
         end: i64 = data.find(b"\n", pos)
-        if end < 0:
-            if len(data) - pos > MAX_INLINE:
-                raise ProtocolError(b"too big inline request")
+        stop = len(data) if end < 0 else end
+        if stop - pos > MAX_INLINE:
+            raise ProtocolError(b"too big inline request")
+        if end < 0 or data.find(b"\0", pos, end) >= 0:  # Redis looks for the end with strchr: behind a NUL byte it never finds it
             self.inline = data[pos:]
-            self._renew_reader()
+            if len(self.inline) > MAX_INLINE:
+                raise ProtocolError(b"too big inline request")
             return -1
         line = data[pos:end]
         argv = split(line[:-1] if line.endswith(b"\r") else line)
         if argv is None:
             raise ProtocolError(b"unbalanced quotes in request")
-        # What follows must be parsed afresh: the reader was given this line too, or nothing at all.
-        self._renew_reader()
-        end += 1
-        if end < len(data) and data[end] == STAR:
-            self.reader.feed(data[end:])
         if argv:
             self.execute(argv)
-        return end
+        return end + 1
 
-    def _renew_reader(self) -> None:
-        self.reader = hiredis.Reader()
-        self.gets = self.reader.gets
+    def _unfeed(self) -> None:
+        """hiredis has bytes that are read in another way: it gets no more of this chunk."""
+        if self.fed:
+            self.reader = hiredis.Reader()
+            self.gets = self.reader.gets
+            self.fed = False
 
     def _check_query_limit(self, size: i64) -> None:
         if size > self.server.config.client_query_buffer_limit:
@@ -336,6 +342,9 @@ class Client:
             command, reply = self.server.resolve(argv)
         argc: i64 = len(argv)
         if command is None:
+            if argv[0].lower() in NOT_FOR_US:
+                self._refuse_browser()
+                return
             self._break_transaction()
             encode(reply, out, self.resp3)
         elif argc < command.min_args or argc > command.max_args:
@@ -554,6 +563,15 @@ class Client:
         self.out.clear()
         self.held.clear()
         self.peer.abort()
+
+    def _refuse_browser(self) -> None:
+        """What comes is HTTP: a web page may be trying to reach a server that only the user's machine can reach."""
+        log.warning(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to redloop. This is likely due to an "
+            "attacker attempting to use Cross Protocol Scripting to compromise your redloop instance. Connection from %s aborted.",
+            self.peer.address,
+        )
+        self.abort()
 
     def lost(self) -> None:
         """The connection is gone."""

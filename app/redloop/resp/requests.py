@@ -1,9 +1,9 @@
 """Requests: what hiredis cannot know when it is used for the server's side.
 
 hiredis.Reader parses *replies*, so it takes integers, nulls and nested arrays where Redis takes only an array of bulk strings, and believes
-any length. The client therefore accounts for every byte: a command that hiredis returned must be as long as its canonical form
-(`wire_size`), else, and whenever a command is incomplete or refused, the `Framer` reads the same bytes as strictly as Redis does.
-It holds the limits and gives Redis's own error texts. Nothing here is on the path of a whole, well-formed command but `wire_size`.
+any length. So a command that hiredis returned must stand in the bytes as its canonical form would (`wire_end`), and one that announces a
+huge array it never sees (`is_huge`). Whatever fails this, or is not whole yet, the `Framer` reads as strictly as Redis does: it holds the
+limits and gives Redis's own error texts; what passes it `arguments` cuts up. Only `wire_end` is on the path of a well-formed command.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from mypy_extensions import i64
 
 from redloop.numbers import as_int
 
+DOLLAR: Final = 36
 MAX_ELEMENTS: Final = 2147483647
 """Most arguments a command may announce (Redis: INT_MAX)."""
 UNAUTHENTICATED_ELEMENTS: Final = 10
@@ -42,6 +43,46 @@ def wire_size(argv: list[object]) -> i64:
     return size
 
 
+def wire_end(argv: list[object], data: bytes, start: i64) -> i64:
+    """The position behind `argv`, which hiredis read at `start`, if Redis reads the same there; -1 if it reads something else.
+
+    Every element must stand where it stands in the canonical form, and be a bulk string: hiredis takes a simple string for one.
+    """
+    count: i64 = len(argv)
+    size: i64 = len(data)
+    pos: i64 = start + (4 if count < 10 else 3 + _digits(count))
+    for arg in argv:
+        if not isinstance(arg, bytes) or pos >= size or data[pos] != DOLLAR:
+            return -1
+        length: i64 = len(arg)
+        pos += length + (6 if length < 10 else 5 + _digits(length))
+    return -1 if pos > size else pos
+
+
+def is_huge(data: bytes, start: i64) -> bool:
+    """Whether the array at `start` announces more elements than `data` can hold: hiredis reserves memory for all that is announced."""
+    line = data[start + 1 : start + 12]
+    end: i64 = line.find(b"\r")
+    count = as_int(line[:end]) if end >= 0 else None
+    return count is None or count > len(data)
+
+
+def arguments(data: bytes | bytearray, start: i64) -> list[bytes]:
+    """The arguments of the command at `start`, which `Framer` has found whole and sound, read as Redis reads them."""
+    argv: list[bytes] = []
+    view = memoryview(data)
+    pos = data.find(b"\r", start)
+    count = max(as_int(bytes(view[start + 1 : pos])) or 0, 0)
+    pos += 2
+    for _ in range(count):
+        end = data.find(b"\r", pos)
+        length = as_int(bytes(view[pos + 1 : end])) or 0
+        pos = end + 2
+        argv.append(bytes(view[pos : pos + length]))
+        pos += length + 2
+    return argv
+
+
 def _digits(number: i64) -> i64:
     digits: i64 = 1
     while number >= 10:
@@ -64,6 +105,7 @@ class Framer:
         self._elements: i64 = -1  # still to come; -1: the array's header is
         self._payload: i64 = 0  # bytes of the current bulk string still to come, with its CRLF
         self._line = b""  # an unfinished header line
+        self._stuck = False  # there is a NUL byte in it
 
     def begin(self, authenticated: bool, max_bulk: int) -> None:
         """Starts on a new command, under the limits given."""
@@ -74,6 +116,7 @@ class Framer:
         self._elements = -1
         self._payload = 0
         self._line = b""
+        self._stuck = False
 
     def feed(self, data: bytes, start: int) -> int:
         """Reads on from `data[start:]`."""
@@ -92,11 +135,15 @@ class Framer:
                 return pos
             if pos >= size:
                 break
-            if self._line.endswith(b"\r"):  # only the line feed was missing
+            if self._line.endswith(b"\r") and not self._stuck:  # only the line feed was missing
                 line = self._line[:-1]
                 pos += 1
             else:
                 end = data.find(b"\r", pos)
+                # Redis looks for the end of a header line with strchr: behind a NUL byte it never finds it.
+                if self._stuck or data.find(b"\0", pos, size if end < 0 else end) >= 0:
+                    self._stuck = True
+                    end = -1
                 if end < 0 or end + 1 >= size:
                     self._line += data[pos:]
                     self._refuse_long_line()
@@ -123,7 +170,7 @@ class Framer:
             self._elements = max(count, 0)
             return
         if not line.startswith(b"$"):
-            raise ProtocolError(b"expected '$', got '%b'" % (line[:1] or b"\r"))
+            raise ProtocolError(b"expected '$', got '%b'" % (line[:1].strip(b"\n") or b" "))
         length = as_int(line[1:])
         if length is None or length < 0 or length > self.max_bulk:
             raise ProtocolError(b"invalid bulk length")
