@@ -566,11 +566,7 @@ class Client:
 
     def _refuse_browser(self) -> None:
         """What comes is HTTP: a web page may be trying to reach a server that only the user's machine can reach."""
-        log.warning(
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to redloop. This is likely due to an "
-            "attacker attempting to use Cross Protocol Scripting to compromise your redloop instance. Connection from %s aborted.",
-            self.peer.address,
-        )
+        log.warning("Connection from %s aborted: it speaks HTTP, as an attack by way of somebody's browser would", self.peer.address)
         self.abort()
 
     def lost(self) -> None:
