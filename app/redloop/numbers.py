@@ -7,12 +7,13 @@
 * memory sizes: ``64mb`` read, ``1.50M`` printed.
 
 ``as_x(raw)`` answers None where `raw` is no such number; ``parse_x(raw)`` raises, with the caller's text if it has one.
-Everything here is a pure function: no state but constants and caches of constants.
+Everything here is a pure function; the one cache only saves work.
 """
 
 from __future__ import annotations
 
 import re
+from math import frexp
 from typing import Final
 
 from redloop.errors import MUST_BE_POSITIVE, NOT_A_FLOAT, NOT_AN_INTEGER, RedisError
@@ -131,6 +132,9 @@ def _hexadecimal_float(raw: bytes) -> float | None:
 
 # Doubles that are whole numbers within these bounds print as integers, others by Grisu2.
 _WHOLE: Final = float(1 << 62)
+# Grisu2 takes microseconds, and the same scores are asked for again and again.
+_MOST_FORMATTED: Final = 4096
+_formatted: Final[dict[float, bytes]] = {}
 _MASK64: Final = (1 << 64) - 1
 
 
@@ -148,9 +152,13 @@ def format_double(value: float) -> bytes:
         return b"inf"
     elif value == -INFINITY:
         return b"-inf"
-    if value < 0:
-        return b"-" + _format_positive(-value, True)
-    return _format_positive(value, False)
+    text = _formatted.get(value)
+    if text is None:
+        if len(_formatted) >= _MOST_FORMATTED:
+            _formatted.clear()
+        text = b"-" + _format_positive(-value, True) if value < 0 else _format_positive(value, False)
+        _formatted[value] = text
+    return text
 
 
 def _format_positive(value: float, negative: bool) -> bytes:
@@ -253,12 +261,13 @@ def _round(digits: str, delta: int, rest: int, unit: int, distance: int) -> str:
 
 def _split(value: float) -> tuple[int, int]:
     """A positive double as its 53-bit mantissa (fewer bits for subnormals) and exponent."""
-    numerator, denominator = value.as_integer_ratio()
-    exponent = 1 - denominator.bit_length()
-    exponent += (low := (numerator & -numerator).bit_length() - 1)
-    numerator >>= low
-    shift = min(53 - numerator.bit_length(), exponent + 1074)
-    return numerator << shift, exponent - shift
+    fraction, exponent = frexp(value)
+    mantissa = int(fraction * 9007199254740992.0)
+    exponent -= 53
+    if exponent < -1074:
+        mantissa >>= -1074 - exponent
+        exponent = -1074
+    return mantissa, exponent
 
 
 # -- long doubles ----------------------------------------------------------------------------------------------------

@@ -142,6 +142,14 @@ def set_(client: Client, argv: list[bytes]) -> Reply:
 
 
 def _set_with_options(client: Client, argv: list[bytes]) -> Reply:
+    key, value = argv[1], argv[2]
+    now_ms = client.clock.now_ms()
+    if len(argv) == 5:
+        # What caches do all day need not go through the cursor.
+        unit = argv[3].upper()
+        if unit == b"EX" or unit == b"PX":
+            _set_until(client, key, value, expiry_moment(argv[4], unit, now_ms, "set"))
+            return OK
     condition = b""
     get = False
     options = Options(argv, 3)
@@ -157,8 +165,7 @@ def _set_with_options(client: Client, argv: list[bytes]) -> Reply:
                 options.expiry(unit)
             case _:
                 raise RedisError(SYNTAX)
-    due = options.moment(client.clock.now_ms(), "set")
-    key, value = argv[1], argv[2]
+    due = options.moment(now_ms, "set")
     db = client.db
     old = None
     if get:
@@ -166,28 +173,28 @@ def _set_with_options(client: Client, argv: list[bytes]) -> Reply:
         old = None if found is None else strings.text(found)
     if condition and (db.find_for_write(key) is None) != (condition == b"NX"):
         return old
+    if due >= 0:
+        _set_until(client, key, value, due, options.unit == b"PXAT")
+        return old if get else OK
     if options.unit == b"KEEPTTL":
         db.replace(key, value)
     else:
         db.put(key, value)
     db.changed(key, STRING, b"set")
-    if due >= 0:
-        _expire(client, key, due)
-        if options.unit != b"PXAT":
-            _replay_set(client, key, value, due)
-    elif get:
+    if get and client.server.recording:
         client.replay_as(argv[:3] + [word for word in argv[3:] if word.upper() != b"GET"])
     return old if get else OK
 
 
-def _expire(client: Client, key: bytes, due: int) -> None:
-    """Sets the expiry of a key that was just set; not a change of its own."""
-    client.db.set_expiry(key, due)
-    client.db.changed(key, GENERIC, b"expire", 0)
-
-
-def _replay_set(client: Client, key: bytes, value: bytes, due: int) -> None:
-    client.replay_as([b"SET", key, value, b"PXAT", b"%d" % due])
+def _set_until(client: Client, key: bytes, value: bytes, due: int, verbatim: bool = False) -> None:
+    """Sets a key that vanishes at `due`; replayed with that moment, unless the request has it already."""
+    db = client.db
+    db.put(key, value)
+    db.changed(key, STRING, b"set")
+    db.set_expiry(key, due)
+    db.changed(key, GENERIC, b"expire", 0)
+    if client.server.recording and not verbatim:
+        client.replay_as([b"SET", key, value, b"PXAT", b"%d" % due])
 
 
 @command(
@@ -222,12 +229,7 @@ def psetex(client: Client, argv: list[bytes]) -> Reply:
 
 
 def _set_for_a_time(client: Client, argv: list[bytes], unit: bytes, name: str) -> Reply:
-    due = expiry_moment(argv[2], unit, client.clock.now_ms(), name)
-    key, value = argv[1], argv[3]
-    client.db.put(key, value)
-    client.db.changed(key, STRING, b"set")
-    _expire(client, key, due)
-    _replay_set(client, key, value, due)
+    _set_until(client, argv[1], argv[3], expiry_moment(argv[2], unit, client.clock.now_ms(), name))
     return OK
 
 
