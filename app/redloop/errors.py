@@ -84,6 +84,11 @@ def unknown_command(argv: list[bytes]) -> str:
     return f"ERR unknown command '{quote(argv[0], 128)}', with args beginning with: {preview}"
 
 
+def exec_aborted(reason: str) -> str:
+    """EXEC was refused, and the transaction with it."""
+    return f"EXECABORT Transaction discarded because of: {reason.removeprefix('ERR ')}"
+
+
 def unknown_subcommand(container: str, subcommand: bytes) -> str:
     return f"ERR unknown subcommand '{quote(subcommand, 128)}'. Try {container.upper()} HELP."
 

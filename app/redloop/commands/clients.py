@@ -8,7 +8,7 @@ from redloop.commands.connection import check_name
 from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, family
 from redloop.engine.options import Options
-from redloop.errors import SYNTAX, RedisError
+from redloop.errors import SYNTAX, RedisError, unknown_subcommand_or_arity
 from redloop.numbers import parse_int
 from redloop.resp.replies import NOTHING, OK, Reply, Verbatim
 
@@ -224,7 +224,7 @@ def client_pause(client: Client, argv: list[bytes]) -> Reply:
             case _:
                 raise RedisError("ERR CLIENT PAUSE mode must be WRITE or ALL")
     elif len(argv) > 4:
-        raise RedisError(SYNTAX)
+        raise RedisError(unknown_subcommand_or_arity("client", argv[1]))
     milliseconds = parse_int(argv[2], TIMEOUT)
     if milliseconds < 0:
         raise RedisError("ERR timeout is negative")

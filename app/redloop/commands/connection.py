@@ -5,7 +5,7 @@ from __future__ import annotations
 from redloop.engine.client import Client
 from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, family
 from redloop.engine.guards import authenticate, require_authentication
-from redloop.engine.options import Options
+from redloop.engine.options import Options, parse_int_in_range
 from redloop.engine.server import REDIS_VERSION
 from redloop.errors import DB_OUT_OF_RANGE, HELLO_NOAUTH, NO_PASSWORD_SET, SYNTAX, WRONGPASS, RedisError, wrong_arity
 from redloop.numbers import parse_int
@@ -37,7 +37,7 @@ def echo(client: Client, argv: list[bytes]) -> Reply:
 
 @command("SELECT index", "Changes the database of this connection.", LOADING | STALE | FAST, since="1.0.0", complexity="O(1)")
 def select(client: Client, argv: list[bytes]) -> Reply:
-    index = parse_int(argv[1])
+    index = parse_int_in_range(argv[1], -2147483648, 2147483647)
     if not 0 <= index < len(client.keyspace.databases):
         raise RedisError(DB_OUT_OF_RANGE)
     client.db = client.keyspace.databases[index]
@@ -80,7 +80,7 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
                 name = options.value()
                 check_name(name)
             case _:
-                raise RedisError("ERR Syntax error in HELLO option '" + word.decode("utf-8", "surrogateescape") + "'")
+                raise RedisError("ERR Syntax error in HELLO option '" + word.split(b"\0")[0].decode("utf-8", "surrogateescape") + "'")
     if not client.authenticated:
         raise RedisError(HELLO_NOAUTH)
     if name is not None:
@@ -99,7 +99,7 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
 
 def check_name(name: bytes) -> None:
     """Raises the error for a name of a connection that CLIENT LIST could not show."""
-    if not all(33 <= char <= 126 for char in name):
+    if not all(33 <= char <= 126 for char in name.split(b"\0")[0]):  # to Redis a name ends there
         raise RedisError("ERR Client names cannot contain spaces, newlines or special characters.")
 
 

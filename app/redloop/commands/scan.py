@@ -8,7 +8,7 @@ from __future__ import annotations
 from redloop.engine.client import Client
 from redloop.engine.command import READONLY, TOUCHES_ARBITRARY_KEYS, family
 from redloop.engine.options import Options
-from redloop.errors import INVALID_CURSOR, SYNTAX, RedisError
+from redloop.errors import INVALID_CURSOR, NOVALUES_ONLY_HSCAN, SYNTAX, RedisError
 from redloop.numbers import as_cursor
 from redloop.patterns import Pattern, compile_pattern
 from redloop.resp.replies import Reply
@@ -44,6 +44,8 @@ def scan(client: Client, argv: list[bytes]) -> Reply:
     options = Options(argv, 2)
     while options.more():
         word = options.word()
+        if word == b"NOVALUES":
+            raise RedisError(NOVALUES_ONLY_HSCAN)
         if not options.more():
             raise RedisError(SYNTAX)
         match word:

@@ -349,7 +349,7 @@ class Client:
             encode(reply, out, self.resp3)
         elif argc < command.min_args or argc > command.max_args:
             self._break_transaction()
-            encode(self.server.reject(command, RedisError(wrong_arity(command.name))), out, self.resp3)
+            encode(self._reject(command, RedisError(wrong_arity(command.name))), out, self.resp3)
         else:
             reply = self._guard(command, argv) if self.guards else None
             if reply is None:
@@ -419,12 +419,17 @@ class Client:
                     return reply
         except RedisError as error:
             self._break_transaction()
-            return self.server.reject(command, error)
+            return self._reject(command, error)
         return None
 
     def _break_transaction(self) -> None:
         if self.transaction is not None:
             self.transaction.broken = True
+
+    def _reject(self, command: Command, error: RedisError) -> RedisError:
+        if command.name == "exec":
+            self.end_transaction()
+        return self.server.reject(command, error)
 
     def begin_transaction(self, queue: Guard) -> None:
         """MULTI: from now on `queue` takes the commands."""
@@ -592,8 +597,7 @@ class Client:
         self.db = self.keyspace.databases[0]
         self.name = b""
         self.resp3 = False
-        self.muted = False
-        self.skipping = 0
+        self.muted = False  # CLIENT REPLY SKIP goes on: the reply to skip is that of RESET
         self.no_evict = False
         self.no_touch = False
         self.user = "default"

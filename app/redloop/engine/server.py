@@ -18,7 +18,7 @@ from redloop.config import Config
 from redloop.engine.command import DEFINITIONS, Command, build_table
 from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
-from redloop.errors import RedisError, unknown_command, unknown_subcommand
+from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
 from redloop.keyspace.database import Database, Keyspace
 from redloop.keyspace.expiry import ExpiryCycle
 
@@ -132,6 +132,8 @@ class Server:
     def reject(self, command: Command, error: RedisError) -> RedisError:
         """A command that was not run: counts it."""
         command.rejected += 1
+        if command.name == "exec":  # the transaction is gone, whatever the reason
+            error = RedisError(exec_aborted(error.text))
         self.count_error(error)
         return error
 
