@@ -178,6 +178,23 @@ PROTOCOL_NOT_INTEGER: Final = "ERR Protocol version is not an integer or out of 
 CLIENT_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
 NO_SUCH_CLIENT: Final = "ERR No such client"
 CLIENT_ID_NOT_POSITIVE: Final = "ERR client-id should be greater than 0"
+CLIENT_ID: Final = "ERR Invalid client ID"
+MAXAGE_NOT_POSITIVE: Final = "ERR maxage should be greater than 0"
+PAUSE_MODE: Final = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+UNBLOCK_REASON: Final = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+
+
+def client_type(raw: bytes) -> str:
+    return f"ERR Unknown client type '{quote(raw)}'"
+
+
+def no_such_user(raw: bytes) -> str:
+    return f"ERR No such user '{quote(raw)}'"
+
+
+def unrecognized_option(raw: bytes) -> str:
+    return f"ERR Unrecognized option '{quote(raw)}'"
+
 UNBLOCKED: Final = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 
 
@@ -199,6 +216,7 @@ EXEC_WITHOUT_MULTI: Final = "ERR EXEC without MULTI"
 DISCARD_WITHOUT_MULTI: Final = "ERR DISCARD without MULTI"
 NESTED_MULTI: Final = "ERR MULTI calls can not be nested"
 WATCH_INSIDE_MULTI: Final = "ERR WATCH inside MULTI is not allowed"
+NOT_IN_MULTI: Final = "ERR Command not allowed inside a transaction"
 NOSCRIPT: Final = "NOSCRIPT No matching script. Please use EVAL."
 FUNCTION_NOT_FOUND: Final = "ERR Function not found"
 

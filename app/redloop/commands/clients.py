@@ -8,7 +8,23 @@ from redloop.commands.connection import check_name
 from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, family
 from redloop.engine.options import Options
-from redloop.errors import SYNTAX, RedisError, unknown_subcommand_or_arity
+from redloop.errors import (
+    CLIENT_ID,
+    CLIENT_ID_NOT_POSITIVE,
+    MAXAGE_NOT_POSITIVE,
+    NO_SUCH_CLIENT,
+    PAUSE_MODE,
+    SYNTAX,
+    TIMEOUT_NEGATIVE,
+    TIMEOUT_NOT_INTEGER,
+    UNBLOCK_REASON,
+    RedisError,
+    client_type,
+    no_such_user,
+    not_an_integer,
+    unknown_subcommand_or_arity,
+    unrecognized_option,
+)
 from redloop.numbers import parse_int
 from redloop.resp.replies import NOTHING, OK, Reply, Verbatim
 
@@ -19,7 +35,6 @@ OPERATOR: Final = ADMIN | ANYBODY
 
 TYPES: Final = {b"normal": "normal", b"master": "master", b"slave": "replica", b"replica": "replica", b"pubsub": "pubsub"}
 OUTPUT_KINDS: Final = ["normal", "replica", "pubsub"]
-TIMEOUT: Final = "ERR timeout is not an integer or out of range"
 
 
 def _text(raw: bytes) -> str:
@@ -38,7 +53,7 @@ def _switch(word: bytes) -> bool:
 def _type(word: bytes) -> str:
     kind = TYPES.get(word.lower())
     if kind is None:
-        raise RedisError(f"ERR Unknown client type '{_text(word)}'")
+        raise RedisError(client_type(word))
     return kind
 
 
@@ -71,7 +86,7 @@ def client_setname(client: Client, argv: list[bytes]) -> Reply:
 def client_setinfo(client: Client, argv: list[bytes]) -> Reply:
     attribute = argv[2].lower()
     if attribute not in (b"lib-name", b"lib-ver"):
-        raise RedisError(f"ERR Unrecognized option '{_text(argv[2])}'")
+        raise RedisError(unrecognized_option(argv[2]))
     if not all(33 <= char <= 126 for char in argv[3]):
         raise RedisError(f"ERR {_text(attribute)} cannot contain spaces, newlines or special characters.")
     if attribute == b"lib-name":
@@ -99,7 +114,7 @@ def client_list(client: Client, argv: list[bytes]) -> Reply:
     elif len(argv) > 3 and argv[2].upper() == b"ID":
         wanted: list[Client] = []
         for word in argv[3:]:
-            found = client.server.clients.get(parse_int(word, "ERR Invalid client ID"))
+            found = client.server.clients.get(parse_int(word, CLIENT_ID))
             if found is not None:
                 wanted.append(found)
         clients = wanted
@@ -166,7 +181,7 @@ def client_kill(client: Client, argv: list[bytes]) -> Reply:
     if not old_form:
         return killed
     if not killed:
-        raise RedisError("ERR No such client")
+        raise RedisError(NO_SUCH_CLIENT)
     return OK
 
 
@@ -175,24 +190,25 @@ def _read_filters(client: Client, argv: list[bytes], filters: Filters) -> None:
     while options.left() >= 2:
         match options.word():
             case b"ID":
-                ident = parse_int(options.value(), "ERR client-id should be greater than 0")
+                ident = parse_int(options.value(), CLIENT_ID_NOT_POSITIVE)
                 if ident < 1:
-                    raise RedisError("ERR client-id should be greater than 0")
+                    raise RedisError(CLIENT_ID_NOT_POSITIVE)
                 filters.ident = ident
             case b"TYPE":
                 filters.kind = _type(options.value())
             case b"USER":
-                filters.user = _text(options.value())
-                if filters.user != "default":
-                    raise RedisError(f"ERR No such user '{filters.user}'")
+                user = options.value()
+                if user != b"default":
+                    raise RedisError(no_such_user(user))
+                filters.user = _text(user)
             case b"ADDR":
                 filters.address = _text(options.value())
             case b"LADDR":
                 filters.local_address = _text(options.value())
             case b"MAXAGE":
-                age = options.integer("ERR maxage is not an integer or out of range")
+                age = options.integer(not_an_integer("maxage"))
                 if age <= 0:
-                    raise RedisError("ERR maxage should be greater than 0")
+                    raise RedisError(MAXAGE_NOT_POSITIVE)
                 filters.max_age = age
             case b"SKIPME":
                 match options.word():
@@ -222,12 +238,12 @@ def client_pause(client: Client, argv: list[bytes]) -> Reply:
             case b"ALL":
                 pass
             case _:
-                raise RedisError("ERR CLIENT PAUSE mode must be WRITE or ALL")
+                raise RedisError(PAUSE_MODE)
     elif len(argv) > 4:
         raise RedisError(unknown_subcommand_or_arity("client", argv[1]))
-    milliseconds = parse_int(argv[2], TIMEOUT)
+    milliseconds = parse_int(argv[2], TIMEOUT_NOT_INTEGER)
     if milliseconds < 0:
-        raise RedisError("ERR timeout is negative")
+        raise RedisError(TIMEOUT_NEGATIVE)
     client.server.pause.start(client.clock.now_ms() + milliseconds, writes_only)
     return OK
 
@@ -252,7 +268,7 @@ def client_unblock(client: Client, argv: list[bytes]) -> Reply:
             case b"ERROR":
                 with_error = True
             case _:
-                raise RedisError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+                raise RedisError(UNBLOCK_REASON)
     other = client.server.clients.get(parse_int(argv[2]))
     return 1 if other is not None and client.server.blocked.unblock(other, with_error) else 0
 

@@ -6,19 +6,14 @@ never a duration.
 
 from __future__ import annotations
 
-from typing import Final
-
 from redloop.engine.client import Client
 from redloop.engine.command import FAST, READONLY, WRITE, family
-from redloop.errors import RedisError, invalid_expire
+from redloop.errors import EXPIRE_GT_WITH_LT, EXPIRE_NX_WITH_OTHERS, RedisError, invalid_expire, unsupported_option
 from redloop.keyspace.database import GENERIC
 from redloop.numbers import INT64_MAX, INT64_MIN, parse_int
 from redloop.resp.replies import Reply
 
 command = family("generic")
-
-INCOMPATIBLE_NX: Final = "ERR NX and XX, GT or LT options at the same time are not compatible"
-INCOMPATIBLE_GT: Final = "ERR GT and LT options at the same time are not compatible"
 
 
 @command(
@@ -86,12 +81,12 @@ def _conditions(argv: list[bytes]) -> set[bytes]:
     for word in argv[3:]:
         condition = word.upper()
         if condition not in (b"NX", b"XX", b"GT", b"LT"):
-            raise RedisError("ERR Unsupported option " + word.decode("utf-8", "surrogateescape"))
+            raise RedisError(unsupported_option(word))
         conditions.add(condition)
     if b"NX" in conditions and len(conditions) > 1:
-        raise RedisError(INCOMPATIBLE_NX)
+        raise RedisError(EXPIRE_NX_WITH_OTHERS)
     if b"GT" in conditions and b"LT" in conditions:
-        raise RedisError(INCOMPATIBLE_GT)
+        raise RedisError(EXPIRE_GT_WITH_LT)
     return conditions
 
 

@@ -6,15 +6,12 @@ from typing import Final
 
 from redloop.engine.client import Client
 from redloop.engine.command import READONLY, family
-from redloop.errors import RedisError
+from redloop.errors import LFU, NOT_LFU, RedisError
 from redloop.resp.replies import Reply
 from redloop.values.types import encoding
 
 command = family("generic")
 
-_SWITCHING: Final = "Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
-FREQ_WITHOUT_LFU: Final = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. " + _SWITCHING
-IDLETIME_WITH_LFU: Final = "ERR An LFU maxmemory policy is selected, idle time not tracked. " + _SWITCHING
 SHARED_INTEGERS: Final = 10000
 """Redis keeps one object for each integer below this and says so by a reference count of INT_MAX."""
 SHARED_REFCOUNT: Final = 2147483647
@@ -52,7 +49,7 @@ def object_idletime(client: Client, argv: list[bytes]) -> Reply:
     if client.db.peek(argv[2]) is None:
         return None
     if "lfu" in client.server.config.maxmemory_policy:
-        raise RedisError(IDLETIME_WITH_LFU)
+        raise RedisError(LFU)
     return max(0, client.clock.seconds - client.db.accessed(argv[2]))
 
 
@@ -64,5 +61,5 @@ def object_freq(client: Client, argv: list[bytes]) -> Reply:
     if client.db.peek(argv[2]) is None:
         return None
     if "lfu" not in client.server.config.maxmemory_policy:
-        raise RedisError(FREQ_WITHOUT_LFU)
+        raise RedisError(NOT_LFU)
     return client.db.frequency(argv[2])

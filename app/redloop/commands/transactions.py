@@ -8,7 +8,15 @@ from typing import Final
 
 from redloop.engine.client import Client
 from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, SKIP_SLOWLOG, STALE, Command, family
-from redloop.errors import RedisError
+from redloop.errors import (
+    DISCARD_WITHOUT_MULTI,
+    EXEC_WITHOUT_MULTI,
+    EXECABORT,
+    NESTED_MULTI,
+    NOT_IN_MULTI,
+    WATCH_INSIDE_MULTI,
+    RedisError,
+)
 from redloop.resp.replies import NULL_ARRAY, OK, QUEUED, Reply
 
 command = family("transactions")
@@ -17,19 +25,13 @@ ALWAYS: Final = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 AT_ONCE: Final = frozenset({"exec", "discard", "multi", "watch", "quit", "reset"})
 """What is not queued."""
 
-NESTED: Final = "ERR MULTI calls can not be nested"
-WITHOUT_MULTI: Final = "ERR %s without MULTI"
-WATCH_INSIDE: Final = "ERR WATCH inside MULTI is not allowed"
-ABORTED: Final = "EXECABORT Transaction discarded because of previous errors."
-NOT_ALLOWED: Final = "ERR Command not allowed inside a transaction"
-
 
 def queue(client: Client, command: Command, argv: list[bytes]) -> object:
     """The guard of a client between MULTI and EXEC."""
     if command.name in AT_ONCE:
         return None
     if command.flags & NO_MULTI:
-        raise RedisError(NOT_ALLOWED)
+        raise RedisError(NOT_IN_MULTI)
     assert client.transaction is not None
     client.transaction.queued.append((command, argv))
     return QUEUED
@@ -38,7 +40,7 @@ def queue(client: Client, command: Command, argv: list[bytes]) -> object:
 @command("MULTI", "Begins a transaction.", ALWAYS, since="1.2.0", complexity="O(1)")
 def multi(client: Client, argv: list[bytes]) -> Reply:
     if client.transaction is not None:
-        raise RedisError(NESTED)
+        raise RedisError(NESTED_MULTI)
     client.begin_transaction(queue)
     return OK
 
@@ -46,7 +48,7 @@ def multi(client: Client, argv: list[bytes]) -> Reply:
 @command("DISCARD", "Ends a transaction and runs nothing.", ALWAYS, since="2.0.0", complexity="O(N)")
 def discard(client: Client, argv: list[bytes]) -> Reply:
     if client.transaction is None:
-        raise RedisError(WITHOUT_MULTI % "DISCARD")
+        raise RedisError(DISCARD_WITHOUT_MULTI)
     client.end_transaction()
     client.server.watched.unwatch(client)
     return OK
@@ -56,13 +58,13 @@ def discard(client: Client, argv: list[bytes]) -> Reply:
 def exec_(client: Client, argv: list[bytes]) -> Reply:
     transaction = client.transaction
     if transaction is None:
-        raise RedisError(WITHOUT_MULTI % "EXEC")
+        raise RedisError(EXEC_WITHOUT_MULTI)
     server = client.server
     changed = server.watched.changed(client)
     client.end_transaction()
     server.watched.unwatch(client)
     if transaction.broken:
-        raise RedisError(ABORTED)
+        raise RedisError(EXECABORT)
     if changed:
         return NULL_ARRAY
     effects = server.effects
@@ -81,7 +83,7 @@ def exec_(client: Client, argv: list[bytes]) -> Reply:
          keys="RO")
 def watch(client: Client, argv: list[bytes]) -> Reply:
     if client.transaction is not None:
-        raise RedisError(WATCH_INSIDE)
+        raise RedisError(WATCH_INSIDE_MULTI)
     for key in argv[1:]:
         client.server.watched.watch(client, client.db, key)
     return OK
