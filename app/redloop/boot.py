@@ -79,6 +79,7 @@ class Instance:
             await self.durability.start()
         except DurabilityError as error:
             raise BootError(str(error)) from None
+        server.cron.every(1000, self.durability.rewrite_if_grown)
         if self.config.port:
             log.log(NOTICE, "Ready to accept connections tcp")
         if self.config.unixsocket:

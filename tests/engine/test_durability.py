@@ -317,3 +317,156 @@ def test_nothing_changes_any_more_once_the_server_stops(tmp_path: Path) -> None:
 
     play(scene())
     assert incremental(tmp_path) == "SELECT 0 SET a 1"
+
+
+# -- rewriting, on and off -------------------------------------------------------------------------------------------
+
+
+def manifest(home: Path) -> list[str]:
+    return (home / "appendonlydir/appendonly.aof.manifest").read_text().splitlines()
+
+
+def files(home: Path) -> list[str]:
+    return sorted(path.name for path in (home / "appendonlydir").iterdir())
+
+
+async def rewritten(server: Server) -> None:
+    """Waits until no rewrite runs."""
+    await wait_until(lambda: server.durability._task is None)
+
+
+def test_a_rewrite_while_writes_go_on_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            talker = Talker(server)
+            talker.send(*[f"SET n:{number} {number}" for number in range(3000)], "SELECT 2", "RPUSH l a b", "SELECT 0")
+            assert talker.send("BGREWRITEAOF", "BGREWRITEAOF") == (
+                b"+Background append only file rewriting started\r\n-ERR Background append only file rewriting already in progress\r\n"
+            )
+            rounds = 0
+            while server.durability._task is not None:
+                talker.send(*[f"INCR n:{number}" for number in range(rounds % 7, 3000, 7)], f"APPEND grown {rounds}")
+                rounds += 1
+                await asyncio.sleep(0)
+            assert rounds > 2
+            talker.send("SELECT 0")
+            state = talker.send(*[f"GET n:{number}" for number in range(3000)], "GET grown")
+            figures = dict(server.durability.figures())
+            assert (figures["aof_rewrites"], figures["aof_last_bgrewrite_status"], figures["aof_rewrite_in_progress"]) == (1, "ok", 0)
+        async with running(tmp_path) as server:
+            talker = Talker(server)
+            assert talker.send(*[f"GET n:{number}" for number in range(3000)], "GET grown") == state
+            assert talker.send("SELECT 2", "LRANGE l 0 -1") == b"+OK\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n"
+
+    play(scene())
+    assert [line.split()[1] for line in manifest(tmp_path)] == ["appendonly.aof.2.base.aof", "appendonly.aof.2.incr.aof"]
+    assert files(tmp_path) == ["appendonly.aof.2.base.aof", "appendonly.aof.2.incr.aof", "appendonly.aof.manifest"]
+
+
+def test_a_rewrite_that_fails_leaves_what_was(tmp_path: Path) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(tmp_path, disk) as server:
+            talker = Talker(server)
+            talker.send("SET a 1")
+            await server.durability.aof.drain()
+            disk.fail_write = errno.ENOSPC
+            talker.send("BGREWRITEAOF")
+            await rewritten(server)
+            disk.fail_write = 0
+            figures = dict(server.durability.figures())
+            assert (figures["aof_last_bgrewrite_status"], figures["aof_rewrites_consecutive_failures"]) == ("err", 1)
+            talker.send("SET b 2")
+            talker.send("BGREWRITEAOF")
+            await rewritten(server)
+            assert dict(server.durability.figures())["aof_last_bgrewrite_status"] == "ok"
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a", "GET b") == b"$1\r\n1\r\n$1\r\n2\r\n"
+
+    play(scene())
+    assert not [name for name in files(tmp_path) if name.startswith("temp")]
+
+
+def test_turned_on_while_running_it_holds_what_was_there_and_what_came_after(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, appendonly=False, appendfsync="always") as server:
+            talker = Talker(server)
+            talker.send("SET a 1", "SELECT 1", "SET b 2")
+            assert talker.send("WAITAOF 1 0 0") == b"-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n"
+            assert talker.send("CONFIG SET appendonly yes", "INCR b", "WAITAOF 1 0 0") == b"+OK\r\n:3\r\n"
+            await talker.until(b"+OK\r\n:3\r\n*2\r\n:1\r\n:0\r\n")
+            await rewritten(server)
+            talker.send("INCR b")
+            assert talker.got == b""  # always holds from here on
+            await talker.until(b":4\r\n")
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a", "SELECT 1", "GET b") == b"$1\r\n1\r\n+OK\r\n$1\r\n4\r\n"
+
+    play(scene())
+    assert files(tmp_path) == ["appendonly.aof.1.base.aof", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"]
+
+
+def test_off_and_on_again_in_one_breath_ends_on_with_everything(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            talker = Talker(server)
+            talker.send("SET a 1", "CONFIG SET appendonly no", "SET b 2", "CONFIG SET appendonly yes", "SET c 3")
+            await wait_until(lambda: server.durability.enabled and server.durability._task is None)
+            talker.send("SET d 4", "CONFIG SET appendonly no")
+            await rewritten(server)
+            assert not server.durability.enabled
+            talker.send("SET e 5", "CONFIG SET appendonly yes", "CONFIG SET appendonly no", "CONFIG SET appendonly yes")
+            await wait_until(lambda: server.durability.enabled and server.durability._task is None)
+        async with running(tmp_path) as server:
+            assert Talker(server).send("MGET a b c d e") == b"*5\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n"
+
+    play(scene())
+
+
+def test_what_cannot_be_turned_on_is_off_again(tmp_path: Path) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        async with running(tmp_path, disk, appendonly=False) as server:
+            talker = Talker(server)
+            disk.fail_write = errno.ENOSPC
+            talker.send("SET a 1", "CONFIG SET appendonly yes")
+            await rewritten(server)
+            assert not server.durability.enabled
+            assert talker.send("CONFIG GET appendonly", "SET a 2") == b"*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n+OK\r\n"
+            assert server.keyspace.savers == ()
+            disk.fail_write = 0
+            talker.send("CONFIG SET appendonly yes")
+            await rewritten(server)
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a") == b"$1\r\n2\r\n"
+
+    play(scene())
+
+
+def test_growth_starts_a_rewrite(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, auto_aof_rewrite_min_size=1000) as server:
+            talker = Talker(server)
+            talker.send("SET a 1")
+            server.durability.rewrite_if_grown()
+            assert server.durability.rewrite is None
+            talker.send(*["INCR a"] * 100)
+            server.durability.rewrite_if_grown()
+            await rewritten(server)
+            assert server.durability.rewrites == 1
+            server.durability.rewrite_if_grown()
+            assert server.durability.rewrite is None
+
+    play(scene())
+
+
+def test_a_stop_amid_a_rewrite_keeps_what_was(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            talker = Talker(server)
+            talker.send(*[f"SET n:{number} {number}" for number in range(3000)], "BGREWRITEAOF", "SET last 1")
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET n:2999", "GET last") == b"$4\r\n2999\r\n$1\r\n1\r\n"
+
+    play(scene())
+    assert not [name for name in files(tmp_path) if name.startswith("temp")]

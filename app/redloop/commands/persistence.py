@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from redloop.engine.blocking import block
 from redloop.engine.client import Client
-from redloop.engine.command import ADMIN, BLOCKING, FAST, LOADING, STALE, family
+from redloop.engine.command import ADMIN, BLOCKING, FAST, LOADING, NO_ASYNC_LOADING, NOSCRIPT, STALE, family
 from redloop.engine.durability import Durability
 from redloop.engine.options import parse_int_in_range, timeout_milliseconds
-from redloop.errors import WAITAOF_WITHOUT_AOF, RedisError
+from redloop.errors import REWRITE_IN_PROGRESS, WAITAOF_WITHOUT_AOF, RedisError
 from redloop.numbers import parse_int, parse_positive
-from redloop.resp.replies import NOTHING, Reply
+from redloop.resp.replies import NOTHING, Reply, Simple
 
 command = family("server")
 generic = family("generic")
 
+REWRITE_STARTED = Simple(b"Background append only file rewriting started")
 REPLICAS = 0  # there is no replication yet: none acknowledges anything
 
 
@@ -28,6 +29,20 @@ REPLICAS = 0  # there is no replication yet: none acknowledges anything
 def lastsave(client: Client, argv: list[bytes]) -> Reply:
     durability: Durability = client.server.durability
     return durability.last_save_seconds
+
+
+@command(
+    "BGREWRITEAOF",
+    "Write the append-only file anew, from what the keys hold now, while the server goes on.",
+    ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+    since="1.0.0",
+    complexity="O(1)",
+)
+def bgrewriteaof(client: Client, argv: list[bytes]) -> Reply:
+    durability: Durability = client.server.durability
+    if not durability.start_rewrite():
+        raise RedisError(REWRITE_IN_PROGRESS)
+    return REWRITE_STARTED
 
 
 @generic(

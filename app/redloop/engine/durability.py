@@ -2,7 +2,8 @@
 
 At the start it replays the files, while clients are told -LOADING; then the file becomes a sink of every effect. With appendfsync always it
 is also the barrier behind which replies wait. Its states become guards: a disk that fails refuses writes with -MISCONF until it succeeds, a
-disk that does not keep up makes those who write wait. CONFIG SET turns it on and off, and changes its policy, while the server runs.
+disk that does not keep up makes those who write wait. CONFIG SET turns it on and off, and changes its policy, while the server runs;
+BGREWRITEAOF, or growth, has it rewritten.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from redloop.engine.client import PARKED_DISK, Client
 from redloop.engine.command import LOADING, WRITE, Command
@@ -22,14 +24,18 @@ from redloop.errors import RedisError, misconf_aof, wrong_arity
 from redloop.logs import NOTICE
 from redloop.persistence.aof import ALWAYS, AppendOnlyFile
 from redloop.persistence.directory import AofDirectory
-from redloop.persistence.files import Files, GrowingFile
+from redloop.persistence.files import Files
 from redloop.persistence.loading import Loader, LoadError, UnknownCommandError
 from redloop.persistence.manifest import ManifestError
+from redloop.persistence.rewrite import Rewrite, RewriteCancelledError
 from redloop.resp.replies import NOTHING
 
 log = logging.getLogger("redloop.durability")
 
 MOST_COMPLAINTS: Final = 100
+PATIENT_FAILURES: Final = 3
+
+T = TypeVar("T")
 
 
 class DurabilityError(Exception):
@@ -37,28 +43,40 @@ class DurabilityError(Exception):
 
 
 class Durability:
-    """The append-only file of one server."""
+    """The append-only file of one server.
+
+    It is `enabled` while effects are kept; that follows `appendonly` as soon as what is under way has ended.
+    """
 
     def __init__(self, server: Server, loop: asyncio.AbstractEventLoop, files: Files | None = None) -> None:
         config = server.config
         self.server = server
         self.files = files if files is not None else Files()
-        self.executor = ThreadPoolExecutor(1, "redloop-disk")
+        self.executor = ThreadPoolExecutor(1, "redloop-aof")  # the increment
+        self.worker = ThreadPoolExecutor(1, "redloop-rewrite")  # all other files
         self.directory = AofDirectory(self.files, config.dir, config.appenddirname, config.appendfilename)
         self.aof = AppendOnlyFile(loop, server.clock, self.executor, config.appendfsync)
         self.aof.timestamps = config.aof_timestamp_enabled
         self.aof.on_change = self._follow_state
         self.loader: Loader | None = None
+        self.rewrite: Rewrite | None = None
         self.enabled = False
         self._loop = loop
+        self._task: asyncio.Task[None] | None = None  # a rewrite, or a turn on or off
         self._waiting: list[Client] = []
+        self._stopping = False
 
         # For INFO.
         self.last_save_seconds = server.clock.now_ms() // 1000
         self.loading_started_seconds = 0
         self.base_size = 0  # of all files when they were last loaded or rewritten
         self.older_size = 0  # of all files but the one that grows
+        self.rewrites = 0
+        self.rewrite_failures = 0  # without a success since
+        self.rewrite_started_ns = 0
+        self.rewrite_seconds = -1  # that the last one took
 
+        config.on_change("appendonly", self._follow_appendonly)
         config.on_change("appendfsync", self._follow_policy)
         config.on_change("aof-timestamp-enabled", self._follow_policy)
 
@@ -84,8 +102,9 @@ class Durability:
             raise DurabilityError(f"Can't open the append-only file: {error.strerror}: {error.filename}") from None
         self.base_size = self.directory.size()
         self.older_size = self.base_size - size
-        self._attach(file, name, size)
-        self._loop.run_in_executor(self.executor, self.directory.delete_history)
+        self.aof.open(file, name, size)
+        self._attach()
+        await self._delete_history()
 
     async def _load(self) -> None:
         server = self.server
@@ -114,17 +133,22 @@ class Durability:
     async def stop(self) -> bool:
         """Brings everything to disk and closes the file; False if the disk would not have it."""
         error: OSError | None = None
+        self._stopping = True
         self.server.add_guard(self._hold_everyone)
+        if self.rewrite is not None:
+            self.rewrite.cancel()
+        if self._task is not None:
+            await asyncio.wait([self._task])
         if self.enabled:
             log.log(NOTICE, "Calling fsync() on the AOF file.")
             error = await self._detach()
             if error is not None:
                 log.warning("Error writing the AOF at shutdown: %s", error.strerror)
         self.executor.shutdown()
+        self.worker.shutdown()
         return error is None
 
-    def _attach(self, file: GrowingFile, name: str, size: int) -> None:
-        self.aof.open(file, name, size)
+    def _attach(self) -> None:
         self.enabled = True
         self.server.add_sink(self.aof.feed)
         self.server.log_end = self.aof.end_offset
@@ -135,7 +159,7 @@ class Durability:
         self.server.remove_sink(self.aof.feed)
         error = await self.aof.close()
         self._set_barrier()
-        await self._loop.run_in_executor(self.executor, self._note_end)
+        await self._work(self._note_end)
         return error
 
     def _note_end(self) -> None:
@@ -143,6 +167,161 @@ class Durability:
             self.directory.note_end(self.aof.events)
         except OSError as error:
             log.warning("Could not write the AOF manifest: %s", error.strerror)
+
+    async def _work(self, function: Callable[..., T], *args: object) -> T:
+        return await self._loop.run_in_executor(self.worker, function, *args)
+
+    async def _delete_history(self) -> None:
+        if not self.server.config.aof_disable_auto_gc:
+            try:
+                await self._work(self.directory.delete_history)
+            except OSError as error:
+                log.warning("Could not write the AOF manifest: %s", error.strerror)
+
+    # --- rewriting ---------------------------------------------------------------------------------------------------------------
+
+    def start_rewrite(self) -> bool:
+        """BGREWRITEAOF; False if something of the kind is under way."""
+        if self._task is not None or self._stopping:
+            return False
+        self._run(self._rewrite())
+        return True
+
+    def rewrite_if_grown(self) -> None:
+        """Rewrites what has outgrown auto-aof-rewrite-percentage and auto-aof-rewrite-min-size; called by a timer."""
+        config = self.server.config
+        size = self.size()
+        if not self.enabled or self._task is not None or not config.auto_aof_rewrite_percentage or size < config.auto_aof_rewrite_min_size:
+            return
+        growth = size * 100 // max(self.base_size, 1) - 100
+        if growth >= config.auto_aof_rewrite_percentage and self._may_try_again():
+            log.log(NOTICE, "Starting automatic rewriting of AOF on %d%% growth", growth)
+            self.start_rewrite()
+
+    def _may_try_again(self) -> bool:
+        """After failures an automatic rewrite waits, twice as long each time, up to an hour."""
+        if self.rewrite_failures < PATIENT_FAILURES:
+            return True
+        pause_s = min(60 << (self.rewrite_failures - PATIENT_FAILURES), 3600)
+        return self.server.clock.monotonic_ns() - self.rewrite_started_ns >= pause_s * 1_000_000_000
+
+    def size(self) -> int:
+        """Bytes of all files of the data."""
+        return self.older_size + self.aof.size()
+
+    def _run(self, steps: Coroutine[Any, Any, None]) -> None:
+        self._task = self._loop.create_task(steps)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        self.rewrite = None
+        task.result()
+        self._follow_appendonly()
+
+    def _new_rewrite(self) -> Rewrite:
+        server = self.server
+        rewrite = Rewrite(self.directory, server.keyspace, self.worker, f"temp-rewriteaof-bg-{os.getpid()}.aof")
+        rewrite.timestamp = server.config.aof_timestamp_enabled
+        rewrite.sync_as_it_grows = server.config.aof_rewrite_incremental_fsync
+        self.rewrite = rewrite
+        self.rewrite_started_ns = server.clock.monotonic_ns()
+        self.aof.hold_syncs = server.config.no_appendfsync_on_rewrite
+        return rewrite
+
+    async def _rewrite(self) -> None:
+        """A new base, and with the file enabled a new increment from the moment of that base on."""
+        rewrite = self._new_rewrite()
+        try:
+            keep = 0
+            if self.enabled:
+                offset = self.aof.events
+                file, name = await self._work(self.directory.add_increment, offset, offset)
+                self.older_size = self.size()
+                self.aof.switch(file, name, 0)
+                keep = 1
+            else:
+                await self._work(self.directory.read_manifest)
+                await self._work(self.files.make_directory, self.directory.path())
+            rewrite.begin()
+            await rewrite.write()
+            await self._work(self.directory.replace_base, rewrite.name, False, keep)
+        except (OSError, ManifestError, RewriteCancelledError) as error:
+            self._rewrite_failed(error)
+        else:
+            await self._rewrite_succeeded(rewrite)
+
+    async def _rewrite_succeeded(self, rewrite: Rewrite) -> None:
+        self.older_size = rewrite.size
+        self.base_size = self.size()
+        self.rewrites += 1
+        self.rewrite_failures = 0
+        self._rewrite_over()
+        await self._delete_history()
+        log.log(NOTICE, "Background AOF rewrite finished successfully")
+
+    def _rewrite_failed(self, error: Exception) -> None:
+        self._rewrite_over()
+        if isinstance(error, RewriteCancelledError):
+            log.log(NOTICE, "Background AOF rewrite cancelled")
+            return
+        self.rewrite_failures += 1
+        log.warning("Background AOF rewrite failed: %s", getattr(error, "strerror", None) or error)
+
+    def _rewrite_over(self) -> None:
+        self.rewrite_seconds = (self.server.clock.monotonic_ns() - self.rewrite_started_ns) // 1_000_000_000
+        self.aof.hold_syncs = False
+        self._follow_policy()
+
+    # --- on and off --------------------------------------------------------------------------------------------------------------
+
+    def _follow_appendonly(self) -> None:
+        """Turns the file on or off if it should be otherwise; what is under way is brought to its end, or called off, first."""
+        wanted = self.server.config.appendonly
+        if wanted == self.enabled or self._stopping:
+            return
+        if self._task is not None:
+            if self.rewrite is not None:
+                self.rewrite.cancel()
+        elif wanted:
+            self._turn_on()
+        else:
+            self._run(self._turn_off())
+
+    def _turn_on(self) -> None:
+        """Keeps every effect from this moment on; they count once the base, the state at this moment, is on disk."""
+        config = self.server.config
+        self.directory = AofDirectory(self.files, config.dir, config.appenddirname, config.appendfilename)
+        rewrite = self._new_rewrite()
+        rewrite.begin()
+        self.aof.distrust()
+        self._attach()
+        self._run(self._write_first_base(rewrite))
+
+    async def _write_first_base(self, rewrite: Rewrite) -> None:
+        try:
+            file, manifest = await self._work(self.directory.prepare_anew, self.aof.events)
+            self.aof.open(file, manifest.increments[0].name, 0)
+            await rewrite.write()
+            await self._work(self.directory.start_anew, manifest, rewrite.name)
+        except (OSError, ManifestError, RewriteCancelledError) as error:
+            rewrite.snapshot.cancel()
+            self._rewrite_failed(error)
+            self.enabled = False
+            self.server.remove_sink(self.aof.feed)
+            await self.aof.close()
+            if not isinstance(error, RewriteCancelledError):
+                self.server.config.appendonly = False
+                log.warning("The append-only file could not be turned on, appendonly is off again")
+            return
+        self.aof.trust()
+        self._set_barrier()
+        await self._rewrite_succeeded(rewrite)
+
+    async def _turn_off(self) -> None:
+        error = await self._detach()
+        if error is not None:
+            log.warning("Error writing the AOF before it was turned off: %s", error.strerror)
 
     # --- following ---------------------------------------------------------------------------------------------------------------
 
@@ -154,7 +333,8 @@ class Durability:
 
     def _set_barrier(self) -> None:
         server = self.server
-        server.barrier = self.aof if self.enabled and server.config.appendfsync == ALWAYS else None
+        wanted = self.enabled and server.config.appendfsync == ALWAYS and self.aof.trusted()
+        server.barrier = self.aof if wanted else None
         if server.barrier is None:
             for client in list(server.clients.values()):
                 if client.held:
@@ -199,6 +379,8 @@ class Durability:
     def figures(self) -> list[tuple[str, object]]:
         """The fields of INFO persistence (https://redis.io/docs/latest/commands/info/)."""
         aof = self.aof
+        rewrite = self.rewrite
+        running_s = -1 if rewrite is None else (self.server.clock.monotonic_ns() - self.rewrite_started_ns) // 1_000_000_000
         fields: list[tuple[str, object]] = [
             ("loading", int(self.loader is not None)),
             ("async_loading", 0),
@@ -206,8 +388,8 @@ class Durability:
             ("current_cow_size", 0),
             ("current_cow_size_age", 0),
             ("current_fork_perc", "0.00"),
-            ("current_save_keys_processed", 0),
-            ("current_save_keys_total", 0),
+            ("current_save_keys_processed", 0 if rewrite is None else rewrite.snapshot.taken),
+            ("current_save_keys_total", 0 if rewrite is None else rewrite.snapshot.total),
             ("rdb_changes_since_last_save", self.server.keyspace.dirty),
             ("rdb_bgsave_in_progress", 0),
             ("rdb_last_save_time", self.last_save_seconds),
@@ -219,13 +401,13 @@ class Durability:
             ("rdb_last_load_keys_expired", 0),
             ("rdb_last_load_keys_loaded", 0),
             ("aof_enabled", int(self.enabled)),
-            ("aof_rewrite_in_progress", 0),
+            ("aof_rewrite_in_progress", int(rewrite is not None)),
             ("aof_rewrite_scheduled", 0),
-            ("aof_last_rewrite_time_sec", -1),
-            ("aof_current_rewrite_time_sec", -1),
-            ("aof_last_bgrewrite_status", "ok"),
-            ("aof_rewrites", 0),
-            ("aof_rewrites_consecutive_failures", 0),
+            ("aof_last_rewrite_time_sec", self.rewrite_seconds),
+            ("aof_current_rewrite_time_sec", running_s),
+            ("aof_last_bgrewrite_status", "err" if self.rewrite_failures else "ok"),
+            ("aof_rewrites", self.rewrites),
+            ("aof_rewrites_consecutive_failures", self.rewrite_failures),
             ("aof_last_write_status", "ok" if aof.error is None else "err"),
             ("aof_last_cow_size", 0),
             ("module_fork_in_progress", 0),
@@ -233,7 +415,7 @@ class Durability:
         ]
         if self.enabled:
             fields += [
-                ("aof_current_size", self.older_size + aof.size()),
+                ("aof_current_size", self.size()),
                 ("aof_base_size", self.base_size),
                 ("aof_pending_rewrite", 0),
                 ("aof_buffer_length", aof.buffered()),

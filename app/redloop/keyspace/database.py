@@ -55,6 +55,10 @@ Saver = Callable[["Database", bytes], None]
 """Called as saver(database, key) before a key changes, while something needs the old value (a snapshot that has not come there yet)."""
 
 
+Upheaval = Callable[["Database", "Database | None"], None]
+"""Called as upheaval(database, other) before a database is emptied (`other` is None) or exchanges its keys with another; see Saver."""
+
+
 class Keyspace:
     """All databases, and what they have in common.
 
@@ -70,6 +74,7 @@ class Keyspace:
         self.dirty: i64 = 0
         self.listeners: tuple[Listener, ...] = ()
         self.savers: tuple[Saver, ...] = ()
+        self.upheavals: tuple[Upheaval, ...] = ()
 
         # Expiry and access.
         self.expiring = True
@@ -387,6 +392,12 @@ class Database:
     def _halves_agree(self) -> bool:
         return all(self.directory[slot] is self.directory[slot + 1] for slot in range(0, len(self.directory), 2))
 
+    def segment_at(self, position: int) -> tuple[Segment, int]:
+        """The segment whose range holds `position`, and the position behind that range."""
+        segment = self.directory[position >> self._shift]
+        bits: i64 = POSITION_BITS - segment.depth
+        return segment, ((position >> bits) + 1) << bits
+
     def segments(self) -> list[Segment]:
         """Every segment once, in the order of position."""
         found: list[Segment] = []
@@ -459,6 +470,8 @@ class Database:
 
     def clear(self) -> int:
         """Drops every key, to be freed in slices; returns how many there were."""
+        for prepare in self.keyspace.upheavals:
+            prepare(self, None)
         self.keyspace.notify(self, b"", FLUSHED, b"flushdb")
         dropped = self.size
         self.keyspace.trash.extend(self.segments())
@@ -475,6 +488,8 @@ class Database:
 
     def swap(self, other: Database) -> None:
         """Exchanges the keys of two databases (SWAPDB); clients stay on the number they selected."""
+        for prepare in self.keyspace.upheavals:
+            prepare(self, other)
         self._notify_swap(other)
         self.directory, other.directory = other.directory, self.directory
         self._root, other._root = other._root, self._root

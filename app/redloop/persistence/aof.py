@@ -148,6 +148,7 @@ class AppendOnlyFile:
         self._end = 0
         self._written = 0
         self._durable = 0
+        self._trusted_from = -1  # the `_durable` before bytes that are of no use yet
         self._alarm = MOST_WAITING  # the `_end` beyond which we are congested
         self._opened_at = 0
         self._opened_size = 0
@@ -180,11 +181,25 @@ class AppendOnlyFile:
     # --- gathering ---------------------------------------------------------------------------------------------------------------
 
     def open(self, file: GrowingFile, name: str, size: int) -> None:
-        """From now on bytes go to `file`, behind its first `size` bytes."""
+        """From now on bytes go to `file`, behind its first `size` bytes; also those that were fed while there was none."""
         self._target = Target(file, name, size)
-        self._database = -1
-        self._opened_at = self._end
+        self._opened_at = self._written
         self._opened_size = size
+        if self._job is None and self.error is None:
+            self._go_on()
+
+    def distrust(self) -> None:
+        """What is fed from now on is of no use before `trust`: the base that it changes is still to be written. Comes before `open`."""
+        self._trusted_from = self._durable
+
+    def trusted(self) -> bool:
+        """Whether what is fed counts."""
+        return self._trusted_from < 0
+
+    def trust(self) -> None:
+        """The base is there."""
+        self._trusted_from = -1
+        self._wake()
 
     def feed(self, database: int, data: bytes) -> None:
         """Keeps a command, already encoded, that ran on `database` (-1: on none in particular)."""
@@ -217,7 +232,10 @@ class AppendOnlyFile:
         assert self._target is not None
         self._sealed.append((self._target, self._waiting))
         self._waiting = []
-        self.open(file, name, size)
+        self._database = -1
+        self._target = Target(file, name, size)
+        self._opened_at = self._end
+        self._opened_size = size
         self._busy = True
         self._start()
 
@@ -238,12 +256,12 @@ class AppendOnlyFile:
         return self._written
 
     def durable_offset(self) -> int:
-        """Bytes on the medium so far."""
-        return self._durable
+        """Bytes on the medium so far, and of use there."""
+        return self._durable if self._trusted_from < 0 else self._trusted_from
 
     def when_durable(self, offset: int, callback: Callable[[], None]) -> None:
         """Calls back once `durable_offset() >= offset`, from the loop; at once if it is."""
-        if self._durable >= offset:
+        if self.durable_offset() >= offset:
             callback()
             return
         self._waiter_count += 1
@@ -254,7 +272,7 @@ class AppendOnlyFile:
         goal = self._end
         self._draining = True
         try:
-            while self._sealed or self._durable < goal:
+            while self._target is not None and (self._sealed or self._durable < goal):
                 self._start()
                 await self._job_end()
                 if self.error is not None:
@@ -276,6 +294,8 @@ class AppendOnlyFile:
         self._waiting = []
         self._forget_unsynced()
         self._written = self._durable = self._end
+        self._trusted_from = -1
+        self._database = -1
         self._busy = False
         self.error = None
         self.on_change()
@@ -490,5 +510,6 @@ class AppendOnlyFile:
         self._wake()
 
     def _wake(self) -> None:
-        while self._waiters and self._waiters[0][0] <= self._durable:
+        durable = self.durable_offset()
+        while self._waiters and self._waiters[0][0] <= durable:
             heapq.heappop(self._waiters)[2]()

@@ -101,6 +101,7 @@ class AofDirectory:
         if manifest.increments:
             manifest.increments[-1].end_offset = end_offset
         entry = manifest.new_increment(self.filename, start_offset)
+        log.log(NOTICE, "Creating AOF incr file %s on background rewrite", entry.name)
         file = self.files.open_growing(self.path(entry.name), truncate=True)
         self._persist_for(file, manifest)
         return file, entry.name
@@ -121,6 +122,24 @@ class AofDirectory:
         self.files.rename(self.path(temporary), self.path(name))
         self.persist(manifest)
         log.log(NOTICE, "Successfully renamed the temporary AOF base file %s into %s", temporary, name)
+
+    def prepare_anew(self, start_offset: int) -> tuple[GrowingFile, Manifest]:
+        """A new, empty increment that belongs to the data only once `start_anew` has given it a base; and the manifest for that."""
+        self.read_manifest()
+        manifest = self.manifest.copy()
+        manifest.retire_increments(keep=0)
+        manifest.new_base(self.filename, rdb=False)
+        entry = manifest.new_increment(self.filename, start_offset)
+        self.files.make_directory(self.path())
+        log.log(NOTICE, "Creating AOF incr file %s on background rewrite", entry.name)
+        return self.files.open_growing(self.path(entry.name), truncate=True), manifest
+
+    def start_anew(self, manifest: Manifest, temporary: str) -> None:
+        """Makes the file `temporary`, whole and synced, the base of what `prepare_anew` began."""
+        assert manifest.base is not None
+        self.files.rename(self.path(temporary), self.path(manifest.base.name))
+        self.persist(manifest)
+        log.log(NOTICE, "Successfully renamed the temporary AOF base file %s into %s", temporary, manifest.base.name)
 
     def note_end(self, end_offset: int) -> None:
         """The server stops: the last increment ends here."""

@@ -1,0 +1,65 @@
+"""Values as commands: how a rewritten append-only file makes a key again, in the words of redis-server's own rewrite.
+
+A collection comes in commands of at most 64 items, so that loading it never takes one long command. A new type of value gets a branch here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redloop.numbers import format_double
+from redloop.resp.encode import encode_command
+from redloop.values.hash import NEVER, Hash
+from redloop.values.list import List
+from redloop.values.set import Set
+from redloop.values.sorted_set import SortedSet
+
+ITEMS: Final = 64
+
+
+def key_as_commands(key: bytes, value: object, due: int) -> bytes:
+    """The commands, as RESP, that make `key`; `due` is the millisecond it expires, -1 for never."""
+    if isinstance(value, bytes):
+        data = encode_command([b"SET", key, value])
+    elif isinstance(value, int):
+        data = encode_command([b"SET", key, b"%d" % value])
+    elif isinstance(value, bytearray):
+        data = encode_command([b"SET", key, bytes(value)])
+    elif isinstance(value, List):
+        data = _in_parts(b"RPUSH", key, value.items(), ITEMS)
+    elif isinstance(value, Set):
+        data = _in_parts(b"SADD", key, value.members(), ITEMS)
+    elif isinstance(value, SortedSet):
+        data = _in_parts(b"ZADD", key, _scores_and_members(value), 2 * ITEMS)
+    elif isinstance(value, Hash):
+        data = _expiring_hash(key, value) if value.expires is not None else _in_parts(b"HMSET", key, value.flat(), 2 * ITEMS)
+    else:
+        raise TypeError(f"not a value: {type(value).__name__}")
+    if due >= 0:
+        data += encode_command([b"PEXPIREAT", key, b"%d" % due])
+    return data
+
+
+def _in_parts(command: bytes, key: bytes, words: list[bytes], size: int) -> bytes:
+    return b"".join([encode_command([command, key, *words[start : start + size]]) for start in range(0, len(words), size)])
+
+
+def _scores_and_members(value: SortedSet) -> list[bytes]:
+    words: list[bytes] = []
+    count = len(value)
+    for score, member in zip(value.scores(0, count), value.members(0, count), strict=True):
+        words.append(format_double(score))
+        words.append(member)
+    return words
+
+
+def _expiring_hash(key: bytes, value: Hash) -> bytes:
+    commands: list[bytes] = []
+    flat = value.flat()
+    for at in range(0, len(flat), 2):
+        field = flat[at]
+        commands.append(encode_command([b"HMSET", key, field, flat[at + 1]]))
+        due = value.due(field)
+        if 0 <= due < NEVER:
+            commands.append(encode_command([b"HPEXPIREAT", key, b"%d" % due, b"FIELDS", b"1", field]))
+    return b"".join(commands)
