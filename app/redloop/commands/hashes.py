@@ -500,6 +500,7 @@ def _expire(client: Client, argv: list[bytes], unit: bytes, name: str) -> Reply:
     fields = _listed_fields(argv, 4 if condition else 3, HASH_NUMFIELDS_NOT_POSITIVE)
     if found is None:
         return [NO_FIELD] * len(fields)
+    found.extend()
     past = moment <= client.clock.ms and client.keyspace.expiring
     answers: list[object] = []
     chosen: list[bytes] = []
@@ -636,6 +637,8 @@ def hgetex(client: Client, argv: list[bytes]) -> Reply:
     fields = _listed_fields(argv, at, NUMFIELDS_NOT_POSITIVE)
     if found is None:
         return [None] * len(fields)
+    if at > 2:
+        found.extend()
     if 0 <= moment <= client.clock.ms and client.keyspace.expiring:
         values: list[object] = []
         for place, field in enumerate(fields):
@@ -675,6 +678,8 @@ def hsetex(client: Client, argv: list[bytes]) -> Reply:
             return 0
     if found is None:
         found = _find_or_create(client, key)
+    if request.moment >= 0:
+        found.extend()
     if request.unit == b"KEEPTTL":
         kept = {field: found.due(field) for field in fields}
         _store(client, found, argv, request.first)

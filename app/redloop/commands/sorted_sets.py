@@ -1,7 +1,7 @@
 """Sorted set commands on members: add, score, rank, remove, pop, draw (https://redis.io/docs/latest/commands/?group=sorted-set).
 
-Ranges are in sorted_set_ranges.py, unions and their kin in sorted_set_algebra.py. Scores leave as floats: RESP3 has a type for them, for RESP2
-the encoder prints them. Members with scores are pairs in RESP3 and a flat array in RESP2 (`scored`).
+Ranges are in sorted_set_ranges.py, unions and their kin in sorted_set_algebra.py. Scores leave as floats: RESP3 has a type for them, for
+RESP2 the encoder prints them. Members with scores are pairs in RESP3 and a flat array in RESP2 (`scored`).
 """
 
 from __future__ import annotations

@@ -236,13 +236,18 @@ class Hash:
         score = None if self.expires is None else self.expires.score(field)
         return -1 if score is None else int(score)
 
-    def set_due(self, field: bytes, time: int) -> None:
-        """Makes `field`, which is there, due at `time`."""
-        self._unpack()
+    def extend(self) -> SortedSet:
+        """Makes the hash one whose fields may expire, as Redis does for any command that sets or keeps expiries, whatever comes of it."""
         expires = self.expires
         if expires is None:
             expires = SortedSet()
             self.expires = expires
+            self._unpack()
+        return expires
+
+    def set_due(self, field: bytes, time: int) -> None:
+        """Makes `field`, which is there, due at `time`."""
+        expires = self.extend()
         expires.remove(field)
         expires.add(field, float(time))
         self._find_soonest()
