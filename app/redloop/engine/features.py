@@ -13,3 +13,6 @@ def install(server: Server) -> None:
     server.blocked = BlockedClients(server)
     server.pause = Pause(server)
     server.watched = Watched(server)
+    for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
+        server.config.on_change(name, server.follow_use)
+    server.follow_use()

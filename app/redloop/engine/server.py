@@ -19,7 +19,7 @@ from redloop.engine.command import DEFINITIONS, Command, build_table
 from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
 from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
-from redloop.keyspace.database import Database, Keyspace
+from redloop.keyspace.database import TOUCH_COUNTER, TOUCH_NOTHING, TOUCH_TIME, Database, Keyspace
 from redloop.keyspace.expiry import ExpiryCycle
 
 REDIS_VERSION: Final = "8.0.2"
@@ -235,6 +235,15 @@ class Server:
             client.flush()
 
     # --- timers ------------------------------------------------------------------------------------------------------------------
+
+    def follow_use(self) -> None:
+        """Notes of every use of a key what maxmemory-policy goes by: the time, or how often."""
+        keyspace, config = self.keyspace, self.config
+        keyspace.touch_mode = TOUCH_COUNTER if "lfu" in config.maxmemory_policy else TOUCH_TIME
+        if keyspace.touching != TOUCH_NOTHING:
+            keyspace.touching = keyspace.touch_mode  # for the rest of the batch
+        keyspace.lfu_log_factor = config.lfu_log_factor
+        keyspace.lfu_decay_minutes = config.lfu_decay_time
 
     def expire_some(self, budget_ns: int) -> bool:
         """Reclaims keys that are due; True if time ran out first."""
