@@ -107,6 +107,11 @@ def not_an_integer(what: str) -> str:
     return f"ERR {what} is not an integer or out of range"
 
 
+def not_for_subscribers(name: str) -> str:
+    allowed = "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET"
+    return f"ERR Can't execute '{name}': only {allowed} are allowed in this context"
+
+
 # -- the state of the server -----------------------------------------------------------------------------------------
 
 NOAUTH: Final = "NOAUTH Authentication required."

@@ -18,7 +18,8 @@ from redloop.config import Config
 from redloop.engine.client import Client
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
-from redloop.keyspace.database import KEY_MISS, NEW, Database
+from redloop.events import KEY_MISS, NEW
+from redloop.keyspace.database import Database
 from tests.compat.harness import pack, split_steps, words
 from tests.compat.replies import Stream, parse
 from tests.compat.servers import Server as Process

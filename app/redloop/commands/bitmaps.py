@@ -20,7 +20,7 @@ from redloop.errors import (
     SYNTAX,
     RedisError,
 )
-from redloop.keyspace.database import GENERIC, STRING
+from redloop.events import GENERIC, STRING
 from redloop.numbers import as_int, parse_int, parse_int_between
 from redloop.resp.replies import Reply
 from redloop.values import bits, strings

@@ -9,7 +9,7 @@ from __future__ import annotations
 from redloop.engine.client import Client
 from redloop.engine.command import FAST, READONLY, WRITE, family
 from redloop.errors import EXPIRE_GT_WITH_LT, EXPIRE_NX_WITH_OTHERS, RedisError, invalid_expire, unsupported_option
-from redloop.keyspace.database import GENERIC
+from redloop.events import GENERIC
 from redloop.numbers import INT64_MAX, INT64_MIN, parse_int
 from redloop.resp.replies import Reply
 

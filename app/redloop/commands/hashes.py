@@ -34,7 +34,8 @@ from redloop.errors import (
     unknown_argument,
     wrong_arity,
 )
-from redloop.keyspace.database import GENERIC, HASH, Database
+from redloop.events import GENERIC, HASH
+from redloop.keyspace.database import Database
 from redloop.numbers import (
     INT64_MAX,
     LongDouble,

@@ -6,7 +6,8 @@ from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, TOUCHES_ARBITRARY_KEYS, WRITE, family
 from redloop.engine.options import Options
 from redloop.errors import DB_OUT_OF_RANGE, NO_SUCH_KEY, SAME_OBJECT, SYNTAX, RedisError
-from redloop.keyspace.database import GENERIC, Database
+from redloop.events import GENERIC
+from redloop.keyspace.database import Database
 from redloop.numbers import parse_int
 from redloop.resp.replies import OK, Reply, Simple
 from redloop.values.types import copy_value, type_name

@@ -25,7 +25,7 @@ from redloop.errors import (
     RedisError,
     wrong_arity,
 )
-from redloop.keyspace.database import GENERIC, LIST
+from redloop.events import GENERIC, LIST
 from redloop.numbers import INT64_MAX, parse_int, parse_int_between, parse_positive
 from redloop.resp.replies import NULL_ARRAY, OK, Reply
 from redloop.values.list import List

@@ -14,7 +14,7 @@ from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, WRITE, family
 from redloop.engine.options import keys_and_limit, parse_int_in_range
 from redloop.errors import SYNTAX, WRONGTYPE, RedisError
-from redloop.keyspace.database import GENERIC, SET
+from redloop.events import GENERIC, SET
 from redloop.numbers import INT64_MAX, parse_positive
 from redloop.resp.replies import Members, Reply
 from redloop.values.set import INTSET, Set

@@ -12,7 +12,7 @@ from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, WRITE, family
 from redloop.engine.options import LEX_HIGHEST, LEX_LOWEST, LEX_MEMBER, Options, lex_bound, score_bound
 from redloop.errors import LIMIT_WITHOUT_BY, SYNTAX, WITHSCORES_WITH_BYLEX, RedisError
-from redloop.keyspace.database import GENERIC, ZSET
+from redloop.events import GENERIC, ZSET
 from redloop.numbers import parse_int
 from redloop.resp.replies import Reply
 from redloop.values.sorted_set import SortedSet

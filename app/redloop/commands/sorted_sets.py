@@ -27,7 +27,7 @@ from redloop.errors import (
     RedisError,
     wrong_arity,
 )
-from redloop.keyspace.database import GENERIC, ZSET
+from redloop.events import GENERIC, ZSET
 from redloop.numbers import INT64_MAX, format_double, parse_float, parse_int_between, parse_positive
 from redloop.resp.replies import NULL_ARRAY, Reply
 from redloop.values.sorted_set import SortedSet

@@ -22,7 +22,7 @@ from redloop.errors import (
     RedisError,
     wrong_arity,
 )
-from redloop.keyspace.database import GENERIC, STRING
+from redloop.events import GENERIC, STRING
 from redloop.numbers import INT64_MAX, INT64_MIN, add_long_doubles, format_long_double, parse_int, parse_long_double
 from redloop.resp.replies import OK, Pairs, Reply
 from redloop.values import strings

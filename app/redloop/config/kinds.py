@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from redloop.config.quoting import quote
 from redloop.config.settings import GB, KB, MB
+from redloop.events import ALL, LETTERS, NEW
 
 LONG_MAX: Final = (1 << 63) - 1
 ULONG_MAX: Final = (1 << 64) - 1
@@ -22,32 +23,6 @@ INT_MAX: Final = (1 << 31) - 1
 
 _NATURAL: Final = re.compile(r"\s*\+?[0-9]+", re.ASCII).fullmatch
 _UNITS: Final = {"": 1, "b": 1, "k": 1000, "kb": KB, "m": 1000**2, "mb": MB, "g": 1000**3, "gb": GB}
-
-# Classes of keyspace events, in the order CONFIG GET writes them; `A` stands for all but K, E, m and n.
-NOTIFY_KEYSPACE: Final = 1 << 0
-NOTIFY_KEYEVENT: Final = 1 << 1
-NOTIFY_GENERIC: Final = 1 << 2
-NOTIFY_STRING: Final = 1 << 3
-NOTIFY_LIST: Final = 1 << 4
-NOTIFY_SET: Final = 1 << 5
-NOTIFY_HASH: Final = 1 << 6
-NOTIFY_ZSET: Final = 1 << 7
-NOTIFY_EXPIRED: Final = 1 << 8
-NOTIFY_EVICTED: Final = 1 << 9
-NOTIFY_STREAM: Final = 1 << 10
-NOTIFY_KEY_MISS: Final = 1 << 11
-NOTIFY_MODULE: Final = 1 << 13
-NOTIFY_NEW: Final = 1 << 14
-NOTIFY_ALL: Final = (
-    NOTIFY_GENERIC | NOTIFY_STRING | NOTIFY_LIST | NOTIFY_SET | NOTIFY_HASH | NOTIFY_ZSET | NOTIFY_EXPIRED | NOTIFY_EVICTED | NOTIFY_STREAM
-    | NOTIFY_MODULE
-)  # fmt: skip
-
-_CLASSES: Final = {
-    "g": NOTIFY_GENERIC, "$": NOTIFY_STRING, "l": NOTIFY_LIST, "s": NOTIFY_SET, "h": NOTIFY_HASH, "z": NOTIFY_ZSET, "x": NOTIFY_EXPIRED,
-    "e": NOTIFY_EVICTED, "t": NOTIFY_STREAM, "d": NOTIFY_MODULE, "n": NOTIFY_NEW,
-}  # fmt: skip
-_CHANNELS: Final = {"K": NOTIFY_KEYSPACE, "E": NOTIFY_KEYEVENT, "m": NOTIFY_KEY_MISS}
 
 
 class ConfigError(Exception):
@@ -368,18 +343,18 @@ class EventClasses(Kind):
     def parse(self, words: list[str], current: int) -> int:
         flags = 0
         for letter in words[0]:
-            bits = NOTIFY_ALL if letter == "A" else _CLASSES.get(letter, 0) | _CHANNELS.get(letter, 0)
+            bits = ALL if letter == "A" else LETTERS.get(letter, 0)
             if not bits:
                 raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
             flags |= bits
         return flags
 
     def show(self, value: int) -> str:
-        if value & NOTIFY_ALL == NOTIFY_ALL:
-            letters = "A"
-        else:
-            letters = "".join(letter for letter, bit in _CLASSES.items() if value & bit)
-        return letters + "".join(letter for letter, bit in _CHANNELS.items() if value & bit)
+        hidden = 0
+        if value & ALL == ALL:
+            hidden = ALL | NEW  # as Redis writes it: the n is lost beside an A
+        letters = "".join(letter for letter, bit in LETTERS.items() if value & bit & ~hidden)
+        return "A" + letters if hidden else letters
 
     def lines(self, value: int, default: int) -> list[tuple[str, bool]]:
         return [(quote(to_bytes(self.show(value))), value != default)]

@@ -11,7 +11,8 @@ from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import Command
 from redloop.engine.server import Server
 from redloop.errors import RedisError
-from redloop.keyspace.database import SWAPPED, Database
+from redloop.events import SWAPPED
+from redloop.keyspace.database import Database
 from redloop.resp.replies import NOTHING
 from redloop.values.types import type_name
 

@@ -619,9 +619,9 @@ class Client:
             ("idle", str((now - self.seen_ms) // 1000)),
             ("flags", flags),
             ("db", str(self.db.index)),
-            ("sub", "0"),
-            ("psub", "0"),
-            ("ssub", "0"),
+            ("sub", str(self.server.pubsub.channels.count(self))),
+            ("psub", str(self.server.pubsub.patterns.count(self))),
+            ("ssub", str(self.server.pubsub.shards.count(self))),
             ("multi", str(len(self.transaction.queued)) if self.transaction is not None else "-1"),
             ("watch", str(self.server.watched.count(self))),
             ("qbuf", str(queued + len(self.inline))),
@@ -630,7 +630,7 @@ class Client:
             ("multi-mem", "0"),
             ("rbs", "0"),
             ("rbp", "0"),
-            ("obl", "0"),
+            ("obl", str(sum([len(piece) for piece in self.out]))),
             ("oll", str(len(self.held))),
             ("omem", str(pending + held)),
             ("tot-mem", str(queued + pending + held)),
@@ -648,6 +648,8 @@ class Client:
     def flags(self) -> list[str]:
         """The letters of CLIENT LIST's `flags`."""
         letters: list[str] = []
+        if self.subscriptions:
+            letters.append("P")
         if self.transaction is not None:
             letters.append("x")
         if self.parked & PARKED_BLOCKED:

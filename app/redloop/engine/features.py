@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from redloop.engine.blocking import BlockedClients
 from redloop.engine.guards import Pause
+from redloop.engine.notifications import Notifications
+from redloop.engine.pubsub import PubSub
 from redloop.engine.server import Server
 from redloop.engine.watch import Watched
 
@@ -12,6 +14,8 @@ def install(server: Server) -> None:
     """Gives a new server its features; none of them costs anything before it is used."""
     server.blocked = BlockedClients(server)
     server.pause = Pause(server)
+    server.pubsub = PubSub(server)
+    Notifications(server)
     server.watched = Watched(server)
     for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
         server.config.on_change(name, server.follow_use)

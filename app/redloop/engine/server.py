@@ -78,6 +78,7 @@ class Server:
         self.defer: Callable[[Callable[[], None]], object] | None = None  # runs a callback at the end of the loop's tick
         self.later: Callable[[int, Callable[[], None]], object] = _never  # runs a callback some milliseconds from now
         self.blocked: Any = None  # engine.blocking's lines of waiting clients
+        self.pubsub: Any = None  # engine.pubsub's subscriptions
         self.watched: Any = None  # engine.watch's keys
         self.shutdown: Callable[[bool | None, bool], None] = _cannot_stop
         self.pause: Any = None  # engine.guards' CLIENT PAUSE

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from redloop.engine.client import Client
 from redloop.engine.server import Server
-from redloop.keyspace.database import FLUSHED, KEY_MISS, NEW, SWAPPED, Database
+from redloop.events import FLUSHED, KEY_MISS, NEW, SWAPPED
+from redloop.keyspace.database import Database
 
 
 class Watched:

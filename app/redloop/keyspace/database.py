@@ -20,23 +20,8 @@ from typing import Final, cast
 from mypy_extensions import i64
 
 from redloop.clock import Clock
+from redloop.events import EXPIRED, FLUSHED, KEY_MISS, NEW, SWAPPED
 from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK, SPARSE, Segment
-
-# Classes of keyspace events, the letters of notify-keyspace-events (https://redis.io/docs/latest/develop/pubsub/keyspace-notifications/).
-GENERIC: Final = 1  # g
-STRING: Final = 2  # $
-LIST: Final = 4  # l
-SET: Final = 8  # s
-HASH: Final = 16  # h
-ZSET: Final = 32  # z
-EXPIRED: Final = 64  # x
-EVICTED: Final = 128  # e
-STREAM: Final = 256  # t
-KEY_MISS: Final = 512  # m
-MODULE: Final = 1024  # d
-NEW: Final = 2048  # n
-FLUSHED: Final = 1 << 20  # no letter: a database is about to lose all its keys
-SWAPPED: Final = 1 << 21  # no letter: a database is about to be exchanged with another, and again when it has been
 
 # What an access to a key leaves behind, by maxmemory-policy: nothing, the time (LRU), or a counter that decays (LFU).
 TOUCH_NOTHING: Final = 0

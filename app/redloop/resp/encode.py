@@ -10,7 +10,7 @@ from typing import Final
 
 from redloop.errors import RedisError
 from redloop.numbers import format_double
-from redloop.resp.replies import NOTHING, NULL_ARRAY, BigNumber, Mark, Members, Pairs, Push, Simple, Verbatim
+from redloop.resp.replies import NOTHING, NULL_ARRAY, BigNumber, Mark, Members, Pairs, Push, Several, Simple, Verbatim
 
 CRLF: Final = b"\r\n"
 NULL2: Final = b"$-1\r\n"
@@ -150,6 +150,9 @@ def _encode_rare(reply: object, out: list[bytes], resp3: bool) -> None:
         out.append(b">%d\r\n" % len(reply.items) if resp3 else array_header(len(reply.items)))
         for item in reply.items:
             encode(item, out, resp3)
+    elif isinstance(reply, Several):
+        for one in reply.replies:
+            encode(one, out, resp3)
     elif isinstance(reply, Verbatim):
         if resp3:
             out.append(b"=%d\r\n%b:%b\r\n" % (len(reply.text) + 4, reply.kind, reply.text))

@@ -7,6 +7,7 @@ RESP3; scripts, transactions and embedding programs take the values as they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 Reply = object
@@ -28,6 +29,13 @@ class Push:
 
     def __init__(self, items: list[object]) -> None:
         self.items = items
+
+
+class Several:
+    """Several replies to one command, one after another (SUBSCRIBE to several channels)."""
+
+    def __init__(self, replies: Sequence[object]) -> None:
+        self.replies = replies
 
 
 class Verbatim:
