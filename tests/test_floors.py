@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "app" / "redloop"
 FLOORS = [
-    "errors events numbers patterns clock hashing config logs",
+    "errors events numbers patterns clock hashing config logs process",
     "resp values",
     "keyspace",
     "persistence",

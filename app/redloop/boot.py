@@ -73,6 +73,8 @@ class Instance:
             await self.listening.open()
         except ListenError as error:
             raise BootError(str(error)) from None
+        server.loop_name = type(self._loop).__module__.partition(".")[0]
+        server.memory.started()
         log.log(NOTICE, "Server initialized")
         self._tick()
         try:

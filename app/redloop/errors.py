@@ -207,6 +207,17 @@ def hello_option(raw: bytes) -> str:
     return f"ERR Syntax error in HELLO option '{quote(raw)}'"
 
 
+# -- watching the server ---------------------------------------------------------------------------------------------
+
+SLOWLOG_COUNT: Final = "ERR count should be greater than or equal to -1"
+MONITOR_KEYSPACE: Final = "ERR Replica can't interact with the keyspace"
+MONITOR_IN_TRANSACTION: Final = "ERR MONITOR isn't allowed for DENY BLOCKING client"
+
+
+def no_latency_samples(event: bytes) -> str:
+    return f"ERR No samples available for event '{quote(event)}'"
+
+
 # -- commands about commands -----------------------------------------------------------------------------------------
 
 INVALID_COMMAND: Final = "ERR Invalid command specified"

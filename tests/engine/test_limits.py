@@ -41,7 +41,8 @@ def test_no_more_than_maxclients_come_in() -> None:
     house.client()
     client, got = house.visit()
     assert (client, got) == (None, [f"-{MAX_CLIENTS}\r\n".encode(), b"closed"])
-    assert (house.server.connections_received, house.server.connections_rejected) == (1, 1)
+    statistics = house.server.statistics
+    assert (statistics.connections_received, statistics.connections_rejected) == (1, 1)
 
 
 def test_protected_mode_lets_strangers_in_with_a_password_only() -> None:

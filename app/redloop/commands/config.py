@@ -9,14 +9,13 @@ import os
 from redloop.config import Config, ConfigError, rewrite, to_bytes, to_text
 from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, family
+from redloop.engine.slowlog import REDACTED
 from redloop.errors import CONFIG_NO_FILE, SYNTAX, RedisError, config_refused, config_rewrite_failed
 from redloop.logs import NOTICE
 from redloop.patterns import compile_pattern
 from redloop.resp.replies import OK, Pairs, Reply
 
 log = logging.getLogger("redloop.commands.config")
-
-REDACTED = b"(redacted)"
 
 command = family("server")
 

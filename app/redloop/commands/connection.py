@@ -7,6 +7,7 @@ from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT,
 from redloop.engine.guards import authenticate, require_authentication
 from redloop.engine.options import Options, parse_int_in_range
 from redloop.engine.server import REDIS_VERSION
+from redloop.engine.slowlog import REDACTED
 from redloop.errors import DB_OUT_OF_RANGE, HELLO_NOAUTH, NO_PASSWORD_SET, SYNTAX, WRONGPASS, RedisError, wrong_arity
 from redloop.numbers import parse_int
 from redloop.resp.replies import OK, PONG, Reply, Simple
@@ -48,10 +49,12 @@ def select(client: Client, argv: list[bytes]) -> Reply:
 def auth(client: Client, argv: list[bytes]) -> Reply:
     if len(argv) > 3:
         raise RedisError(SYNTAX)
+    user = argv[1] if len(argv) == 3 else b"default"
+    password = argv[-1]
+    argv[1] = argv[-1] = REDACTED
     if len(argv) == 2 and not client.server.config.requirepass:
         raise RedisError(NO_PASSWORD_SET)
-    user = argv[1] if len(argv) == 3 else b"default"
-    if not authenticate(client, user, argv[-1]):
+    if not authenticate(client, user, password):
         raise RedisError(WRONGPASS)
     return OK
 
@@ -74,6 +77,7 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
         match word.upper():
             case b"AUTH" if options.left() >= 2:
                 user, password = options.value(), options.value()
+                argv[options.at - 2] = argv[options.at - 1] = REDACTED
                 if not authenticate(client, user, password):
                     raise RedisError(WRONGPASS)
             case b"SETNAME" if options.left() >= 1:

@@ -128,6 +128,8 @@ class Client:
         self.waiting_argv: list[bytes] | None = None  # the command to run first when it goes on
         self.transaction: Transaction | None = None
         self.may_not_block = False  # inside a transaction or a script
+        self.retrying = False  # runs a command again that was blocked
+        self.monitoring = False  # MONITOR
         self.running = False
         self.closing = False
         self.closed = False
@@ -138,11 +140,6 @@ class Client:
         self._queue: Guard = _pass
         self.on_leave: list[Callable[[Client], None]] = []  # what to undo when it goes, or says RESET
         self.subscriptions: i64 = 0
-
-        # Totals.
-        self.bytes_in: i64 = 0
-        self.bytes_out: i64 = 0
-        self.commands_run: i64 = 0
         self.refresh_guards()
         if not self.authenticated:
             self.restrict()
@@ -155,8 +152,9 @@ class Client:
             return
         server = self.server
         size: i64 = len(data)
-        self.bytes_in += size
-        server.bytes_in += size
+        statistics = server.statistics
+        statistics.reads += 1
+        statistics.bytes_in += size
         if self.parked or self.running:
             self.queue.append(data)
             self.queued += size
@@ -320,13 +318,13 @@ class Client:
             self._over_query_limit()
 
     def _over_query_limit(self) -> None:
-        self.server.query_limit_disconnections += 1
+        self.server.statistics.query_limit_disconnections += 1
         log.warning("Closing client that reached max query buffer length: %s", self.describe())
         self.abort()
 
     def _fail(self, text: bytes) -> None:
         log.info("Protocol error (%s) from client: %s", text.decode("latin-1"), self.describe())
-        self.server.count_error(RedisError("ERR Protocol error"))
+        self.server.statistics.count_error("ERR")
         self.out.append(b"-ERR Protocol error: %b\r\n" % text)
         self.closing = True
 
@@ -376,20 +374,19 @@ class Client:
         keyspace = self.keyspace
         dirty = keyspace.dirty
         start = server.mark
-        self.commands_run += 1
         self.last_command = command
         reply: object
         try:
             reply = command.handler(self, argv)
         except RedisError as error:
             command.failed += 1
-            server.count_error(error)
+            server.statistics.count_error(error.code)
             reply = error
         except Exception:
             log.exception("Command %s failed on a bug in redloop; please report it", command.name)
             command.failed += 1
             reply = RedisError("ERR internal error, see the server's log")
-            server.count_error(reply)
+            server.statistics.count_error(reply.code)
         if server.recording and server.effects.finish(self.db.index, argv, keyspace.dirty != dirty):
             self.wrote = True
         now = self.clock.tick()
@@ -403,9 +400,15 @@ class Client:
         return reply
 
     def retry(self, argv: list[bytes]) -> object:
-        """Runs a blocked command again; its reply is returned, not sent."""
+        """Runs a blocked command again; its reply is returned, not sent. All tries together count as one call."""
         command, error = self.server.resolve(argv)
-        return error if command is None else self.call(command, argv)
+        if command is None:
+            return error
+        self.retrying = True
+        reply = self.call(command, argv)
+        self.retrying = False
+        command.forget_call()
+        return reply
 
     def answer(self, reply: object) -> None:
         """Sends the reply of a command that had none so far (it was blocked)."""
@@ -487,8 +490,9 @@ class Client:
 
     def _send(self, data: bytes) -> None:
         size: i64 = len(data)
-        self.bytes_out += size
-        self.server.bytes_out += size
+        statistics = self.server.statistics
+        statistics.writes += 1
+        statistics.bytes_out += size
         self.peer.write(data)
         if self.congested:
             self.check_output()
@@ -542,7 +546,7 @@ class Client:
         else:
             self.soft_limit_since = 0
         if (hard and pending > hard) or (self.soft_limit_since and now - self.soft_limit_since >= seconds * 1000):
-            self.server.output_limit_disconnections += 1
+            self.server.statistics.output_limit_disconnections += 1
             log.warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", self.describe())
             self.abort()
         elif pending > MAX_PENDING_OUTPUT and not self.parked & PARKED_OUTPUT:
@@ -648,6 +652,8 @@ class Client:
     def flags(self) -> list[str]:
         """The letters of CLIENT LIST's `flags`."""
         letters: list[str] = []
+        if self.monitoring:
+            letters.append("O")
         if self.subscriptions:
             letters.append("P")
         if self.transaction is not None:

@@ -262,15 +262,25 @@ class Command:
         self.ns: i64 = 0
         self.rejected: i64 = 0
         self.failed: i64 = 0
-        self.histogram = Histogram()
+        self.histogram = Histogram()  # being filled
+        self.tracked = self.histogram  # told of: the one that was filled last while latency-tracking was on
 
     def reset_statistics(self) -> None:
-        """CONFIG RESETSTAT."""
+        """CONFIG RESETSTAT; say `track` after it."""
         self.calls = 0
         self.ns = 0
         self.rejected = 0
         self.failed = 0
-        self.histogram = Histogram()
+        self.tracked = Histogram()
+
+    def track(self, on: bool) -> None:
+        """Whether calls are told of in the histogram (latency-tracking); otherwise one fills that nobody sees."""
+        self.histogram = self.tracked if on else Histogram()
+
+    def forget_call(self) -> None:
+        """The last call was the going on of another; its time still counts."""
+        self.calls -= 1
+        self.histogram.forget()
 
 
 class Histogram:
@@ -303,6 +313,10 @@ class Histogram:
             self._low = ns - (ns - octave) % step
             self._high = self._low + step
         self._run = 1
+
+    def forget(self) -> None:
+        """The last call added was none of its own."""
+        self._run -= 1
 
     def _pour(self) -> None:
         if self._run:

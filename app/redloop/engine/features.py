@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redloop.engine.blocking import BlockedClients
 from redloop.engine.guards import Pause
+from redloop.engine.monitor import Monitors
 from redloop.engine.notifications import Notifications
 from redloop.engine.pubsub import PubSub
 from redloop.engine.server import Server
@@ -17,6 +18,7 @@ def install(server: Server) -> None:
     server.pubsub = PubSub(server)
     Notifications(server)
     server.watched = Watched(server)
+    server.monitors = Monitors(server)
     for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
         server.config.on_change(name, server.follow_use)
     server.follow_use()

@@ -33,11 +33,11 @@ class Limits:
         elif self.config.protected_mode and not self.config.requirepass and not peer.local:
             refusal = PROTECTED_MODE
         if refusal:
-            server.connections_rejected += 1
+            server.statistics.connections_rejected += 1
             peer.write(RedisError(refusal).line())
             peer.close()
             return None
-        server.connections_received += 1
+        server.statistics.connections_received += 1
         client = Client(server, peer, server.new_client_id())
         if not client.authenticated:
             client.add_guard(require_authentication)

@@ -18,13 +18,15 @@ from redloop.config import Config
 from redloop.engine.command import DEFINITIONS, Command, build_table
 from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
+from redloop.engine.latency import LatencyMonitor
+from redloop.engine.slowlog import SlowLog
+from redloop.engine.statistics import SAMPLE_MS, MemoryUse, Statistics
 from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
 from redloop.keyspace.database import TOUCH_COUNTER, TOUCH_NOTHING, TOUCH_TIME, Database, Keyspace
 from redloop.keyspace.expiry import ExpiryCycle
 
 REDIS_VERSION: Final = "8.0.2"
 """The version of Redis whose behaviour this is; clients decide by it what they may send."""
-MOST_ERROR_CODES: Final = 128
 
 
 class Barrier(Protocol):
@@ -66,7 +68,6 @@ class Server:
         # Plug-ins, empty until switched on.
         self.guards: tuple[Any, ...] = ()
         self.observers: tuple[Any, ...] = ()
-        self.slow_observers: list[Any] = []
         self.effects = Effects()
         self.recording = False
         self.barrier: Barrier | None = None
@@ -83,6 +84,7 @@ class Server:
         self.shutdown: Callable[[bool | None, bool], None] = _cannot_stop
         self.pause: Any = None  # engine.guards' CLIENT PAUSE
         self.durability: Any = None  # engine.durability's append-only file
+        self.monitors: Any = None  # engine.monitor's clients
         self._to_flush: list[Any] = []
 
         # Timers.
@@ -95,17 +97,20 @@ class Server:
         self.slow_ns: i64 = 1 << 62
         self.started_ms = clock.now_ms()
         self.run_id = os.urandom(20).hex()
+        self.loop_name = "none"
 
-        # Statistics (CONFIG RESETSTAT sets them back).
-        self.bytes_in: i64 = 0
-        self.bytes_out: i64 = 0
-        self.connections_received: i64 = 0
-        self.connections_rejected: i64 = 0
-        self.query_limit_disconnections: i64 = 0
-        self.output_limit_disconnections: i64 = 0
-        self.errors: dict[str, int] = {}
-        self.error_replies: i64 = 0
-        self.unexpected_errors: i64 = 0
+        # Figures.
+        self.statistics = Statistics()
+        self.memory = MemoryUse()
+        self.slowlog = SlowLog(config, clock)
+        self.latency = LatencyMonitor(config, clock)
+        self.slow_observers: list[Any] = [self.slowlog.observe, self.latency.observe]
+        self._follow_tracking()
+        self._set_slow()
+        for name in ("slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold"):
+            config.on_change(name, self._set_slow)
+        config.on_change("latency-tracking", self._follow_tracking)
+        self.cron.every(SAMPLE_MS, self._sample)
 
     # --- commands ----------------------------------------------------------------------------------------------------------------
 
@@ -127,7 +132,7 @@ class Server:
         return None, self._refuse(RedisError(unknown_subcommand(container.name, argv[1])))
 
     def _refuse(self, error: RedisError) -> RedisError:
-        self.count_error(error)
+        self.statistics.count_error(error.code)
         return error
 
     def reject(self, command: Command, error: RedisError) -> RedisError:
@@ -135,17 +140,8 @@ class Server:
         command.rejected += 1
         if command.name == "exec":  # the transaction is gone, whatever the reason
             error = RedisError(exec_aborted(error.text))
-        self.count_error(error)
+        self.statistics.count_error(error.code)
         return error
-
-    def count_error(self, error: RedisError) -> None:
-        """Counts an error reply by its code (INFO errorstats)."""
-        self.error_replies += 1
-        code = error.code
-        if code in self.errors:
-            self.errors[code] += 1
-        elif len(self.errors) < MOST_ERROR_CODES:
-            self.errors[code] = 1
 
     def observe(self, client: Any, command: Command, argv: list[bytes], spent: int) -> None:
         """Shows a command that has run to the observers: all of them, and those of slow commands if it was one."""
@@ -250,24 +246,18 @@ class Server:
         """Reclaims keys that are due; True if time ran out first."""
         if not self.active_expiry or not self.keyspace.expiring:
             return False
+        clock = self.clock
+        start = clock.monotonic_ns()
         more = self.expiry.run(budget_ns)
         self.effects.commit(whole=False)
+        spent = clock.monotonic_ns() - start
+        self.statistics.expiry_ns += spent
+        self.latency.add("expire-cycle", spent // 1_000_000)
+        if more:
+            self.statistics.expiry_cut_short += 1
         return more
 
-    def reset_statistics(self) -> None:
-        """CONFIG RESETSTAT."""
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.connections_received = 0
-        self.connections_rejected = 0
-        self.query_limit_disconnections = 0
-        self.output_limit_disconnections = 0
-        self.errors = {}
-        self.error_replies = 0
-        self.unexpected_errors = 0
-        self.keyspace.reset_statistics()
-        for command in self.all_commands():
-            command.reset_statistics()
+    # --- figures -----------------------------------------------------------------------------------------------------------------
 
     def all_commands(self) -> list[Command]:
         """Every command once, subcommands behind their container."""
@@ -278,3 +268,26 @@ class Server:
                 for nested in command.subcommands.values():
                     found[id(nested)] = nested
         return list(found.values())
+
+    def commands_run(self) -> int:
+        """Calls of all commands."""
+        return sum([command.calls for command in self.all_commands()])
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.statistics = Statistics()
+        self.keyspace.reset_statistics()
+        for command in self.all_commands():
+            command.reset_statistics()
+        self._follow_tracking()
+
+    def _sample(self) -> None:
+        self.statistics.sample(self.commands_run(), self.clock.monotonic_ns())
+        self.memory.now()
+
+    def _set_slow(self) -> None:
+        self.slow_ns = min(self.slowlog.threshold_ns(), self.latency.threshold_ns())
+
+    def _follow_tracking(self) -> None:
+        for command in self.all_commands():
+            command.track(self.config.latency_tracking)
