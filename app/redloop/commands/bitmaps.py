@@ -21,7 +21,7 @@ from redloop.errors import (
     RedisError,
 )
 from redloop.events import GENERIC, STRING
-from redloop.numbers import as_int, parse_int, parse_int_between
+from redloop.numbers import INT64_MAX, as_int, parse_int, parse_int_between
 from redloop.resp.replies import Reply
 from redloop.values import bits, strings
 
@@ -90,6 +90,8 @@ def bitcount(client: Client, argv: list[bytes]) -> Reply:
         start, end = parse_int(argv[2]), parse_int(argv[3])
         scale = _unit(argv, 4)
     string = strings.view(client.db.find(argv[1]))
+    if start < 0 and end < 0 and start > end:
+        return 0
     start, end = bits.clip(start, end, len(string) * 8 // scale)
     return bits.count(string, start * scale, end * scale + scale - 1)
 
@@ -169,6 +171,17 @@ class _Step:
         self.value = value
         self.overflow = overflow
 
+    def to_set(self) -> int:
+        """The value of a SET as the 64-bit arithmetic of the real server sees it: without a sign where the field has none, and where it
+        saturates, far enough below the field's range is above.
+        """
+        if not self.signed:
+            return self.value % (1 << 64)
+        highest = (1 << (self.width - 1)) - 1
+        if self.overflow == bits.SATURATE and self.width < 64 and self.value < highest - INT64_MAX:
+            return INT64_MAX
+        return self.value
+
 
 @command(
     "BITFIELD key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> "
@@ -191,11 +204,7 @@ def bitfield(client: Client, argv: list[bytes]) -> Reply:
         if step.operation == b"GET":
             replies.append(old)
             continue
-        wanted = step.value
-        if step.operation == b"INCRBY":
-            wanted += old
-        elif not step.signed:
-            wanted %= 1 << 64
+        wanted = step.value + old if step.operation == b"INCRBY" else step.to_set()
         new = bits.fit(wanted, step.width, step.signed, step.overflow)
         if new is None:
             replies.append(None)

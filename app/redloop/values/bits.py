@@ -46,8 +46,6 @@ def set_bit(target: bytearray, at: int, bit: int) -> int:
 
 def clip(start: int, end: int, size: int) -> tuple[int, int]:
     """The range from `start` to `end`, both included and negative from the end, cut to what there is; empty if it then runs backwards."""
-    if start < 0 and end < 0 and start > end:
-        return 1, 0
     if start < 0:
         start = max(start + size, 0)
     if end < 0:
