@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redloop.values.ranking import LOAD
-from redloop.values.sorted_set import SortedSet
+from redloop.values.sorted_set import PACKED_MEMBERS, SortedSet
 
 
 def check(subject: SortedSet, model: dict[bytes, float]) -> None:
@@ -19,7 +19,10 @@ def check(subject: SortedSet, model: dict[bytes, float]) -> None:
     assert len(subject) == count
     assert subject.members(0, count) == [member for _, member in entries]
     assert subject.scores(0, count) == [score for score, _ in entries]
-    ranking = subject.ranking
+    if subject.big is None:
+        assert count <= PACKED_MEMBERS
+        return
+    ranking = subject.big.ranking
     assert [len(chunk) for chunk in ranking.scores] == [len(chunk) for chunk in ranking.members]
     if ranking.counts is not None:
         assert ranking.counts.counts == [len(chunk) for chunk in ranking.members]
@@ -88,6 +91,36 @@ def test_bounds_become_ranks(count: int, modulus: int, data: st.DataObject) -> N
     assert members[start:stop] == [m for m in members if (m > first if low_open else m >= first) and (m < last if high_open else m <= last)]
     assert level.by_bytes(None, False, None, False) == (0, count)
     assert level.by_bytes(first, low_open, None, False) == (bisect_left(members, first + (b"\0" if low_open else b"")), count)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "add", "add", "remove"]),
+            st.sampled_from([b"", b"\xc1", b"a\xc1", "é".encode()]) | st.integers(0, 90).map(lambda n: b"%d" % n),
+            st.integers(-3, 3).map(float) | st.sampled_from([float("inf"), float("-inf"), 0.5]),
+        ),
+        max_size=110,
+    )
+)
+def test_a_small_set_is_packed(steps: list[tuple[str, bytes, float]]) -> None:
+    """Members of any bytes, few enough to be packed or a few too many."""
+    subject, model = SortedSet(), dict[bytes, float]()
+    for action, member, score in steps:
+        if action == "add":
+            assert subject.add(member, score) == (1 if member not in model else -1 if model[member] != score else 0)
+            model[member] = score
+        else:
+            assert subject.remove(member) == (model.pop(member, None) is not None)
+    check(subject, model)
+    entries = sorted((score, member) for member, score in model.items())
+    for rank, (score, member) in enumerate(entries):
+        assert (subject.rank(member), subject.score(member), member in subject) == (rank, score, True)
+    assert subject.rank(b"none") == -1
+    assert subject.score(b"a\xc10") is None
+    start, stop = subject.by_score(-1.0, True, 1.0, False)
+    assert entries[start:stop] == [entry for entry in entries if -1.0 < entry[0] <= 1.0]
 
 
 def test_zero_has_a_sign_only_past_the_compact_size() -> None:

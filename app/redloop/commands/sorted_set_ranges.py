@@ -101,15 +101,16 @@ class Range:
             start, stop = found.by_score(self.low, self.low_open, self.high, self.high_open)
         else:
             start, stop = self._by_bytes(found)
-        if self.offset < 0 or start >= stop:
-            return 0, 0
-        room = stop - start - self.offset
-        taken = room if self.count < 0 else min(room, self.count)
-        if taken <= 0:
+        offset = self.offset
+        if offset < 0 and not found.compact:
+            offset += stop - start  # in a skiplist Redis counts from the far end
+        room = stop - start - offset
+        chosen = room if self.count < 0 else min(room, self.count)
+        if offset < 0 or chosen <= 0:
             return 0, 0
         if self.reverse:
-            return stop - self.offset - taken, stop - self.offset
-        return start + self.offset, start + self.offset + taken
+            return stop - offset - chosen, stop - offset
+        return start + offset, start + offset + chosen
 
     def _by_rank(self, size: int) -> tuple[int, int]:
         first = max(self.first + size, 0) if self.first < 0 else self.first

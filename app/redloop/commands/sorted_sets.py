@@ -268,13 +268,11 @@ def _rank(client: Client, argv: list[bytes], reverse: bool) -> Reply:
     if with_score and argv[3].upper() != b"WITHSCORE":
         raise RedisError(SYNTAX)
     found = find(client, argv[1])
-    score = None if found is None else found.score(argv[2])
-    if found is None or score is None:
+    rank = -1 if found is None else found.rank(argv[2])
+    if found is None or rank < 0:
         return NULL_ARRAY if with_score else None
-    rank = found.ranking.rank(score, argv[2])
-    if reverse:
-        rank = len(found) - 1 - rank
-    return [rank, score] if with_score else rank
+    answer = len(found) - 1 - rank if reverse else rank
+    return [answer, found.scores(rank, rank + 1)[0]] if with_score else answer
 
 
 @command(
@@ -294,7 +292,8 @@ def zscan(client: Client, argv: list[bytes]) -> Reply:
         score = found.score(member)
         if score is not None:
             flat.append(member)
-            flat.append(format_double(score))
+            # Redis keeps the text in a listpack, and prints the score of a skiplist in another way than everywhere else.
+            flat.append(format_double(score) if found.compact else b"%.17g" % score)
     return [b"%d" % cursor, flat]
 
 

@@ -5,7 +5,7 @@ a dict would, and finding, adding and cutting happen in C. A hash with a field o
 that gets an expiring field, becomes a table.
 
 Expiry times are milliseconds; the hash has no clock: fields that are due are still there until the caller says `expire(now)`, and whoever
-reads a hash with `soonest <= now` says that first. Times stand in a sorted set, so that due fields are found without a look at the
+reads a hash with `soonest <= now` says that first. Times stand in order, so that due fields are found without a look at the
 others.
 """
 
@@ -17,7 +17,7 @@ from typing import Final, cast
 from mypy_extensions import i64
 
 from redloop.config import Config
-from redloop.values.sorted_set import SortedSet
+from redloop.values.scores import Scores
 from redloop.values.table import Table
 
 FIELD: Final = b"\xc1"
@@ -44,7 +44,7 @@ class Hash:
         self.longest: i64 = 0  # the longest field or value ever added
 
         # Expiring fields: field to time.
-        self.expires: SortedSet | None = None
+        self.expires: Scores | None = None
         self.soonest: i64 = NEVER
 
     def __len__(self) -> int:
@@ -206,7 +206,7 @@ class Hash:
             return self.flat()[1::2]
         return cast(list[bytes], self.table.values())
 
-    def _due_order(self, table: Table, expires: SortedSet) -> list[bytes]:
+    def _due_order(self, table: Table, expires: Scores) -> list[bytes]:
         """Fields as Redis's listpack has them: by expiry, of equal ones the one set last first, then those without."""
         timed: list[tuple[float, int, bytes]] = []
         for place, field in enumerate(expires.table.keys()):
@@ -215,7 +215,7 @@ class Hash:
                 timed.append((score, -place, field))
         timed.sort()
         table_fields = table.keys()
-        return [entry[2] for entry in timed] + [field for field in table_fields if field not in expires]
+        return [entry[2] for entry in timed] + [field for field in table_fields if field not in expires.table]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """Some fields and the cursor to go on with, 0 at the end; a compact hash comes whole and in order."""
@@ -236,11 +236,11 @@ class Hash:
         score = None if self.expires is None else self.expires.score(field)
         return -1 if score is None else int(score)
 
-    def extend(self) -> SortedSet:
+    def extend(self) -> Scores:
         """Makes the hash one whose fields may expire, as Redis does for any command that sets or keeps expiries, whatever comes of it."""
         expires = self.expires
         if expires is None:
-            expires = SortedSet()
+            expires = Scores()
             self.expires = expires
             self._unpack()
         return expires
@@ -266,14 +266,14 @@ class Hash:
 
     def _find_soonest(self) -> None:
         expires = self.expires
-        self.soonest = int(expires.scores(0, 1)[0]) if expires is not None and len(expires) else NEVER
+        self.soonest = int(expires.ranking.scores_between(0, 1)[0]) if expires is not None and len(expires) else NEVER
 
     def expire(self, now: int, limit: int) -> list[bytes]:
         """Removes up to `limit` fields that are due at `now`, the soonest first, and returns them."""
         expires, table = self.expires, self.table
         if expires is None or table is None or self.soonest > now:
             return []
-        stop = min(expires.by_score(0.0, False, float(now), False)[1], limit)
+        stop = min(expires.ranking.rank_of_score(float(now), True), limit)
         fields = expires.cut(0, stop)
         for field in fields:
             table.pop(field)

@@ -1,41 +1,49 @@
-"""Sorted sets: a table from member to score, and a ranking of (score, member).
+"""Sorted sets: one packed row of bytes and an array of scores while small, `Scores` when not.
 
-All ranges - by rank, by score, by bytes - are ranges of ranks: a bound becomes a rank by bisecting, then members and scores are slices.
-Scores are floats and never NaN. A small sorted set keeps no negative zero, since Redis's listpack does not.
+A small sorted set is one bytes object with its members in order, each between two marks that do not occur in UTF-8, and the scores in the
+same order beside it. One with a member that does hold the mark, or that grows, becomes a table and a ranking (scores.py).
+
+A sorted set that Redis would hold as a listpack keeps no negative zero, since a listpack stores it as the integer 0.
 """
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left, bisect_right
 from random import Random
 from typing import Final
 
 from mypy_extensions import i64
 
 from redloop.config import Config
-from redloop.values.ranking import Ranking
-from redloop.values.table import Table
+from redloop.values.scores import Scores
+
+MARK: Final = b"\xc1"
+PACKED_MEMBERS: Final = 64
+PACKED_BYTES: Final = 1024
 
 
 class SortedSet:
-    """A sorted set of bytes."""
+    """A sorted set of bytes. Ranges of ranks go from the first up to before the second."""
 
-    __slots__ = ("compact", "longest", "ranking", "table")
+    __slots__ = ("big", "compact", "longest", "packed", "weights")
 
     type_name: Final = b"zset"
 
     def __init__(self) -> None:
-        self.table = Table()
-        self.ranking = Ranking()
+        self.packed = b""  # the members, while `big` is None
+        self.weights: array[float] = array("d")  # their scores
+        self.big: Scores | None = None
 
         # What Redis's conversion rules go by.
         self.compact = True  # a listpack still
         self.longest: i64 = 0  # the longest member ever added
 
     def __len__(self) -> int:
-        return self.table.count
+        return len(self.weights) if self.big is None else len(self.big.table)
 
     def __contains__(self, member: bytes) -> bool:
-        return member in self.table.part(member)
+        return self._find(member) >= 0 if self.big is None else member in self.big.table
 
     def encoding(self, config: Config) -> bytes:
         """What OBJECT ENCODING answers."""
@@ -43,106 +51,187 @@ class SortedSet:
 
     def settle(self, max_entries: int, max_length: int) -> None:
         """Notes that Redis would no longer hold the set as a listpack, if it is past either limit."""
-        if self.compact and (self.table.count > max_entries or self.longest > max_length):
+        if self.compact and (self.longest > max_length or len(self) > max_entries):
             self.compact = False
 
     def copy(self) -> SortedSet:
         twin = SortedSet()
-        twin.table = self.table.copy()
-        twin.ranking = self.ranking.copy()
+        twin.packed = self.packed
+        twin.weights = self.weights[:]
+        twin.big = None if self.big is None else self.big.copy()
         twin.compact = self.compact
         twin.longest = self.longest
         return twin
-
-    # --- one member ----------------------------------------------------------------------------------------------------------------
-
-    def score(self, member: bytes) -> float | None:
-        score = self.table.part(member).get(member)
-        return score if isinstance(score, float) else None
-
-    def add(self, member: bytes, score: float) -> int:
-        """Sets the score of `member`: 1 if the member is new, -1 if it had another score, 0 if the same."""
-        if self.compact:
-            score += 0.0  # of -0.0 makes 0.0
-        before = self.score(member)
-        if before is not None:
-            if before == score:
-                return 0
-            self.ranking.remove(before, member)
-            self.ranking.insert(score, member)
-            self.table.set(member, score)
-            return -1
-        if len(member) > self.longest:
-            self.longest = len(member)
-        self.ranking.insert(score, member)
-        self.table.set(member, score)
-        return 1
-
-    def remove(self, member: bytes) -> bool:
-        score = self.table.pop(member)
-        if not isinstance(score, float):
-            return False
-        self.ranking.remove(score, member)
-        return True
-
-    def rank(self, member: bytes) -> int:
-        """The number of entries before `member`, which is present."""
-        score = self.score(member)
-        return self.ranking.rank(score, member) if score is not None else -1
 
     def fill(self, members: list[bytes], scores: list[float], max_entries: int, max_length: int) -> None:
         """Takes many members at once, none of them twice, into an empty set."""
         self.longest = max(map(len, members), default=0)
         if len(members) > max_entries or self.longest > max_length:
             self.compact = False
-        entries: list[tuple[float, bytes]] = []
-        for at in range(len(members)):
-            score = scores[at] + 0.0 if self.compact else scores[at]
-            entries.append((score, members[at]))
-            self.table.set(members[at], score)
-        entries.sort()
-        self.ranking.fill(entries)
+        if len(members) <= PACKED_MEMBERS:
+            for at in range(len(members)):
+                self.add(members[at], scores[at])
+            return
+        self.packed = b""
+        self.weights = array("d")
+        self.big = Scores()
+        self.big.fill(members, [score + 0.0 for score in scores] if self.compact else scores)
+
+    # --- the packed form -----------------------------------------------------------------------------------------------------------
+
+    def _find(self, member: bytes) -> int:
+        """The rank of `member`, -1 if it is not there."""
+        place = self.packed.find(MARK + member + MARK)
+        if place < 0 or not (member.isascii() or MARK not in member):
+            return -1
+        return self.packed.count(MARK, 0, place)
+
+    def _split(self) -> list[bytes]:
+        return self.packed[1:-1].split(MARK) if self.packed else []
+
+    def _place(self, score: float, member: bytes) -> int:
+        """The rank of an entry that is not there yet."""
+        weights = self.weights
+        low = bisect_left(weights, score)
+        high = bisect_right(weights, score, low)
+        return low if low == high else bisect_left(self._split(), member, low, high)
+
+    def _insert(self, score: float, member: bytes) -> None:
+        rank = self._place(score, member)
+        packed = self.packed
+        if rank == len(self.weights):
+            self.packed = b"".join((packed or MARK, member, MARK))
+        elif rank == 0:
+            self.packed = b"".join((MARK, member, packed))
+        else:
+            members = self._split()
+            members.insert(rank, member)
+            self.packed = b"\xc1%b\xc1" % MARK.join(members)
+        self.weights.insert(rank, score)
+
+    def _take_out(self, rank: int, member: bytes) -> None:
+        del self.weights[rank]
+        self.packed = self.packed.replace(MARK + member + MARK, MARK, 1) if self.weights else b""
+
+    def _unpack(self) -> Scores:
+        big = self.big
+        if big is None:
+            big = Scores()
+            big.fill(self._split(), self.weights.tolist())
+            self.big = big
+            self.packed = b""
+            self.weights = array("d")
+        return big
+
+    # --- one member ----------------------------------------------------------------------------------------------------------------
+
+    def score(self, member: bytes) -> float | None:
+        big = self.big
+        if big is None:
+            rank = self._find(member)
+            return None if rank < 0 else self.weights[rank]
+        score = big.table.part(member).get(member)
+        return score if isinstance(score, float) else None
+
+    def add(self, member: bytes, score: float) -> int:
+        """Sets the score of `member`: 1 if the member is new, -1 if it had another score, 0 if the same."""
+        if self.compact:
+            score += 0.0  # of -0.0 makes 0.0
+        if len(member) > self.longest:
+            self.longest = len(member)
+        if self.big is None:
+            rank = self._find(member)
+            if rank >= 0:
+                if self.weights[rank] == score:
+                    return 0
+                self._take_out(rank, member)
+                self._insert(score, member)
+                return -1
+            if (
+                len(self.weights) < PACKED_MEMBERS
+                and len(self.packed) + len(member) < PACKED_BYTES
+                and (member.isascii() or MARK not in member)
+            ):
+                self._insert(score, member)
+                return 1
+        return self._unpack().add(member, score)
+
+    def remove(self, member: bytes) -> bool:
+        if self.big is not None:
+            return self.big.remove(member)
+        rank = self._find(member)
+        if rank < 0:
+            return False
+        self._take_out(rank, member)
+        return True
+
+    def rank(self, member: bytes) -> int:
+        """The number of entries before `member`, -1 if it is not there."""
+        return self._find(member) if self.big is None else self.big.rank(member)
 
     # --- ranges of ranks -----------------------------------------------------------------------------------------------------------
 
     def by_score(self, low: float, low_open: bool, high: float, high_open: bool) -> tuple[int, int]:
-        """The ranks of the scores between two bounds: from the first up to before the second."""
-        start = self.ranking.rank_of_score(low, low_open)
-        stop = self.ranking.rank_of_score(high, not high_open)
+        """The ranks of the scores between two bounds."""
+        if self.big is None:
+            start = bisect_right(self.weights, low) if low_open else bisect_left(self.weights, low)
+            stop = bisect_left(self.weights, high) if high_open else bisect_right(self.weights, high)
+        else:
+            start = self.big.ranking.rank_of_score(low, low_open)
+            stop = self.big.ranking.rank_of_score(high, not high_open)
         return start, max(start, stop)
 
     def by_bytes(self, low: bytes | None, low_open: bool, high: bytes | None, high_open: bool) -> tuple[int, int]:
         """The ranks of the members between two bounds, where all have the same score; None is without bound."""
-        start = 0 if low is None else self.ranking.rank_of_member(low, low_open)
-        stop = self.table.count if high is None else self.ranking.rank_of_member(high, not high_open)
+        start, stop = 0, len(self)
+        if self.big is None:
+            members = self._split()
+            if low is not None:
+                start = bisect_right(members, low) if low_open else bisect_left(members, low)
+            if high is not None:
+                stop = bisect_left(members, high) if high_open else bisect_right(members, high)
+        else:
+            if low is not None:
+                start = self.big.ranking.rank_of_member(low, low_open)
+            if high is not None:
+                stop = self.big.ranking.rank_of_member(high, not high_open)
         return start, max(start, stop)
 
     def members(self, start: int, stop: int) -> list[bytes]:
-        """The members of ranks `start` up to before `stop`."""
-        return self.ranking.members_between(start, stop) if start < stop else []
-
-    def scores(self, start: int, stop: int) -> list[float]:
-        """The scores of ranks `start` up to before `stop`."""
-        return self.ranking.scores_between(start, stop) if start < stop else []
-
-    def cut(self, start: int, stop: int) -> list[bytes]:
-        """Removes the members of ranks `start` up to before `stop` and returns them."""
+        """The members of a range of ranks."""
         if start >= stop:
             return []
-        removed = self.ranking.cut(start, stop)
-        for member in removed:
-            self.table.pop(member)
+        return self._split()[start:stop] if self.big is None else self.big.ranking.members_between(start, stop)
+
+    def scores(self, start: int, stop: int) -> list[float]:
+        """The scores of a range of ranks."""
+        if start >= stop:
+            return []
+        return self.weights[start:stop].tolist() if self.big is None else self.big.ranking.scores_between(start, stop)
+
+    def cut(self, start: int, stop: int) -> list[bytes]:
+        """Removes the members of a range of ranks and returns them."""
+        if start >= stop:
+            return []
+        if self.big is not None:
+            return self.big.cut(start, stop)
+        members = self._split()
+        removed = members[start:stop]
+        del members[start:stop]
+        del self.weights[start:stop]
+        self.packed = b"\xc1%b\xc1" % MARK.join(members) if members else b""
         return removed
 
     # --- scanning and drawing ------------------------------------------------------------------------------------------------------
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """Some members and the cursor to go on with, 0 at the end; a compact set comes whole and in order."""
-        if self.compact:
-            return 0, self.members(0, self.table.count)
-        return self.table.scan(cursor, count)
+        if self.big is None or self.compact:
+            return 0, self.members(0, len(self))
+        return self.big.table.scan(cursor, count)
 
     def sample(self, random: Random) -> bytes:
         """A member, each with the same chance; the set is not empty."""
-        rank = int(random.random() * len(self.table))
-        return self.ranking.members_between(rank, rank + 1)[0]
+        if self.big is not None:
+            return self.big.sample(random)
+        return self._split()[int(random.random() * len(self.weights))]
