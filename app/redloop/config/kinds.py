@@ -410,7 +410,7 @@ def filename(directive: str, kind: str = "filename", *, empty: bool = False) -> 
 def process_title(template: str) -> str:
     """The variables a process title may name."""
     known = re.sub(r"\{(title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}", "", template)
-    if not template or "{" in known or "}" in known:
+    if not template.replace("{title}", "").strip() or "{" in known or "}" in known:
         return "template format is invalid or contains unknown variables"
     return ""
 
