@@ -22,7 +22,7 @@ from redloop.engine.latency import LatencyMonitor
 from redloop.engine.slowlog import SlowLog
 from redloop.engine.statistics import SAMPLE_MS, MemoryUse, Statistics
 from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
-from redloop.keyspace.database import TOUCH_COUNTER, TOUCH_NOTHING, TOUCH_TIME, Database, Keyspace
+from redloop.keyspace.database import TOUCH_COUNTER, TOUCH_NOTHING, TOUCH_SEGMENT, TOUCH_TIME, Database, Keyspace
 from redloop.keyspace.expiry import ExpiryCycle
 
 REDIS_VERSION: Final = "8.0.2"
@@ -236,7 +236,13 @@ class Server:
     def follow_use(self) -> None:
         """Notes of every use of a key what maxmemory-policy goes by: the time, or how often."""
         keyspace, config = self.keyspace, self.config
-        keyspace.touch_mode = TOUCH_COUNTER if "lfu" in config.maxmemory_policy else TOUCH_TIME
+        policy = config.maxmemory_policy
+        if "lfu" in policy:
+            keyspace.touch_mode = TOUCH_COUNTER
+        elif "lru" in policy or keyspace.uses_wanted:
+            keyspace.touch_mode = TOUCH_TIME
+        else:
+            keyspace.touch_mode = TOUCH_SEGMENT
         if keyspace.touching != TOUCH_NOTHING:
             keyspace.touching = keyspace.touch_mode  # for the rest of the batch
         keyspace.lfu_log_factor = config.lfu_log_factor

@@ -23,10 +23,13 @@ from redloop.clock import Clock
 from redloop.events import EXPIRED, FLUSHED, KEY_MISS, NEW, SWAPPED
 from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK, SPARSE, Segment
 
-# What an access to a key leaves behind, by maxmemory-policy: nothing, the time (LRU), or a counter that decays (LFU).
+# What an access to a key leaves behind: nothing, the key's time of use (LRU), a counter that decays (LFU), or the time of use of its whole
+# segment. The last is the mode until somebody needs more: a record for each key is one more cold place in memory for every command, which
+# made a GET among many keys a third dearer, and 40 bytes a key.
 TOUCH_NOTHING: Final = 0
 TOUCH_TIME: Final = 1
 TOUCH_COUNTER: Final = 2
+TOUCH_SEGMENT: Final = 3
 
 LFU_FIRST: Final = 5
 """The counter of a new key."""
@@ -63,8 +66,9 @@ class Keyspace:
 
         # Expiry and access.
         self.expiring = True
-        self.touching: i64 = TOUCH_TIME  # for the command that runs
-        self.touch_mode: i64 = TOUCH_TIME  # by maxmemory-policy
+        self.touching: i64 = TOUCH_SEGMENT  # for the command that runs
+        self.touch_mode: i64 = TOUCH_SEGMENT
+        self.uses_wanted = False  # somebody asked when a key was used
         self.lfu_log_factor = 10
         self.lfu_decay_minutes = 1
         self.on_expired: Callable[[Database, bytes], None] | None = None
@@ -82,6 +86,13 @@ class Keyspace:
         """Tells the listeners of an event that changed nothing (a miss, a new key)."""
         for listener in self.listeners:
             listener(database, key, event_class, event)
+
+    def track_uses(self) -> None:
+        """From now on the time of use of each key is kept. Of a key not used since it is that of its segment until now."""
+        self.uses_wanted = True
+        if self.touch_mode == TOUCH_SEGMENT:
+            self.touch_mode = TOUCH_TIME
+            self.touching = TOUCH_TIME
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
@@ -129,10 +140,10 @@ class Database:
                 value = None
             else:
                 keyspace.hits += 1
-                if keyspace.touching == TOUCH_TIME:
-                    segment.accessed[key] = self.clock.second
-                elif keyspace.touching == TOUCH_COUNTER:
-                    self._count_use(segment, key)
+                if keyspace.touching == TOUCH_SEGMENT:
+                    segment.used = self.clock.seconds
+                else:
+                    self._touch(segment, key)
                 return value
         keyspace.misses += 1
         if keyspace.listeners:
@@ -147,11 +158,10 @@ class Database:
         value = segment.values.get(key)
         if value is None or (segment.expires and self._is_due(segment, key)):
             return None
-        touching = self.keyspace.touching
-        if touching == TOUCH_TIME:
-            segment.accessed[key] = self.clock.second
-        elif touching == TOUCH_COUNTER:
-            self._count_use(segment, key)
+        if self.keyspace.touching == TOUCH_SEGMENT:
+            segment.used = self.clock.seconds
+        else:
+            self._touch(segment, key)
         return value
 
     def look(self, key: bytes) -> object:
@@ -179,12 +189,26 @@ class Database:
         return self.peek(key) is not None
 
     def accessed(self, key: bytes) -> int:
-        """The second of the last use of `key`, which is present."""
-        return cast(int, self.segment(key).accessed[key])
+        """The second of the last use of `key`, which is present. The first question makes later answers exact."""
+        self.keyspace.track_uses()
+        segment = self.segment(key)
+        second = segment.accessed.get(key)
+        return segment.used if second is None else cast(int, second)
 
     def frequency(self, key: bytes) -> int:
         """The decayed LFU counter of `key`, which is present, 0 to 255."""
-        return self._decayed(cast(int, self.segment(key).accessed[key]))
+        return self._decayed(self._count(self.segment(key), key))
+
+    def _touch(self, segment: Segment, key: bytes) -> None:
+        touching = self.keyspace.touching
+        if touching == TOUCH_TIME:
+            segment.accessed[key] = self.clock.second
+        elif touching == TOUCH_COUNTER:
+            self._count_use(segment, key)
+
+    def _count(self, segment: Segment, key: bytes) -> int:
+        stamp = segment.accessed.get(key)
+        return self.clock.seconds // 60 << 8 | LFU_FIRST if stamp is None else cast(int, stamp)
 
     def _decayed(self, stamp: int) -> int:
         """The counter in `stamp` (minutes << 8 | counter), less one for each lfu-decay-time gone by."""
@@ -195,7 +219,7 @@ class Database:
         return counter
 
     def _count_use(self, segment: Segment, key: bytes) -> None:
-        counter = self._decayed(cast(int, segment.accessed[key]))
+        counter = self._decayed(self._count(segment, key))
         chance = 1.0 / (max(0, counter - LFU_FIRST) * self.keyspace.lfu_log_factor + 1)
         if counter < LFU_MOST and self.keyspace.random.random() < chance:
             counter += 1
@@ -203,6 +227,7 @@ class Database:
 
     def set_accessed(self, key: bytes, second: int) -> None:
         """Sets the second of the last use of `key`, which is present (RESTORE IDLETIME)."""
+        self.keyspace.track_uses()
         self.segment(key).accessed[key] = second
 
     def _is_due(self, segment: Segment, key: bytes) -> bool:
@@ -259,7 +284,9 @@ class Database:
         values = segment.values
         before: i64 = len(values)
         values[key] = value
-        if self.keyspace.touch_mode == TOUCH_COUNTER:
+        if self.keyspace.touch_mode == TOUCH_SEGMENT:
+            segment.used = self.clock.seconds
+        elif self.keyspace.touch_mode == TOUCH_COUNTER:
             segment.accessed[key] = self.clock.seconds // 60 << 8 | LFU_FIRST
         else:
             segment.accessed[key] = self.clock.second

@@ -23,13 +23,15 @@ class Segment:
     """Keys whose positions share their `depth` highest bits.
 
     `values`: key to value. `expires`: key to the millisecond it is due, only keys with an expiry. `accessed`: key to the second of its
-    last use, or to its LFU counter. `soonest`: no key in `expires` is due before it.
+    last use, or to its LFU counter, only keys used since that is kept; `used`: the second of the last use of any key, before it was.
+    `soonest`: no key in `expires` is due before it.
     """
 
     def __init__(self, depth: int) -> None:
         self.values: dict[bytes, object] = {}
         self.expires: dict[bytes, int] = {}
         self.accessed: dict[bytes, object] = {}  # int, unboxed only when it is asked for
+        self.used: int = 0
         self.depth: i64 = depth
         self.soonest: int = 0
 
@@ -43,13 +45,18 @@ class Segment:
             position: i64 = hash(key)
             half = high if (position >> bit) & 1 else low
             half.values[key] = value
-            half.accessed[key] = self.accessed[key]
+        for key, stamp in self.accessed.items():
+            position = hash(key)
+            half = high if (position >> bit) & 1 else low
+            half.accessed[key] = stamp
         for key, due in self.expires.items():
             position = hash(key)
             half = high if (position >> bit) & 1 else low
             half.expires[key] = due
         low.soonest = self.soonest
         high.soonest = self.soonest
+        low.used = self.used
+        high.used = self.used
         return low, high
 
     def absorb(self, other: Segment) -> None:
@@ -58,11 +65,13 @@ class Segment:
         self.values.update(other.values)
         self.expires.update(other.expires)
         self.accessed.update(other.accessed)
+        self.used = max(self.used, other.used)
         self.depth -= 1
 
     def discard(self, key: bytes) -> None:
         """Drops `key`, which is present, and all that stands beside it."""
         del self.values[key]
-        del self.accessed[key]
+        if self.accessed:
+            self.accessed.pop(key, None)
         if self.expires:
             self.expires.pop(key, None)
