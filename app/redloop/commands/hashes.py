@@ -6,7 +6,7 @@ there, and the deletion is passed on. Times are passed on as moments, never as s
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from redloop.commands.scanning import ScanRequest, no_elements
 from redloop.engine.client import Client
@@ -89,9 +89,12 @@ def _find_for_write(client: Client, key: bytes) -> Hash | None:
 
 def _find_or_create(client: Client, key: bytes) -> Hash:
     found = _find_for_write(client, key)
-    if found is None:
-        found = Hash()
-        client.db.put(key, found)
+    return _create(client, key) if found is None else found
+
+
+def _create(client: Client, key: bytes) -> Hash:
+    found = Hash()
+    client.db.put(key, found)
     return found
 
 
@@ -192,7 +195,7 @@ def hincrby(client: Client, argv: list[bytes]) -> Reply:
     number += increment
     if not fits_int64(number):
         raise RedisError(OVERFLOW)
-    _change(client, key, field, b"%d" % number, old is None)
+    _change(client, key, found, field, b"%d" % number, old is None)
     client.db.changed(key, HASH, b"hincrby")
     return number
 
@@ -218,7 +221,7 @@ def hincrbyfloat(client: Client, argv: list[bytes]) -> Reply:
     if number is None:
         raise RedisError(NAN_OR_INFINITY)
     value = format_long_double(number)
-    found = _change(client, key, field, value, old is None)
+    found = _change(client, key, found, field, value, old is None)
     client.db.changed(key, HASH, b"hincrbyfloat")
     if found.due(field) == NO_EXPIRY:
         client.replay_as([b"HSET", key, field, value])
@@ -227,9 +230,10 @@ def hincrbyfloat(client: Client, argv: list[bytes]) -> Reply:
     return value
 
 
-def _change(client: Client, key: bytes, field: bytes, value: bytes, new: bool) -> Hash:
-    """Sets one field and leaves its expiry."""
-    found = _find_or_create(client, key)
+def _change(client: Client, key: bytes, found: Hash | None, field: bytes, value: bytes, new: bool) -> Hash:
+    """Sets one field of the hash found at `key`, if any, and leaves its expiry."""
+    if found is None:
+        found = _create(client, key)
     if new:
         found.set(field, value)
     else:
@@ -266,7 +270,7 @@ def _values(found: Hash | None, fields: list[bytes]) -> list[object]:
 )
 def hgetall(client: Client, argv: list[bytes]) -> Reply:
     found = _find(client, argv[1])
-    return Pairs([] if found is None else list(found.flat()))
+    return Pairs([] if found is None else cast(list[object], found.flat()))
 
 
 @command("HKEYS key", "All fields of a hash.", READONLY, since="2.0.0", complexity="O(N)", tips="nondeterministic_output_order")

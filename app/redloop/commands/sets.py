@@ -6,7 +6,7 @@ comes in the order that Redis's encodings give it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from redloop.commands.scanning import ScanRequest, no_elements
 from redloop.config import Config
@@ -155,7 +155,7 @@ def smismember(client: Client, argv: list[bytes]) -> Reply:
 @command("SMEMBERS key", "All members of a set.", READONLY, since="1.0.0", complexity="O(N)", tips="nondeterministic_output_order")
 def smembers(client: Client, argv: list[bytes]) -> Reply:
     found = _find(client, argv[1])
-    return Members([] if found is None else list(found.members()))
+    return Members([] if found is None else cast(list[object], found.members()))
 
 
 @command(
@@ -207,14 +207,14 @@ def _pop_many(client: Client, key: bytes, count: int) -> Reply:
         client.db.remove(key)
         client.db.changed(key, GENERIC, b"del", 0)
         client.replay_as([b"DEL", key])
-        return Members(list(members))
+        return Members(cast(list[object], members))
     members = found.sample_many(client.server.random, count)
     for member in members:
         found.remove(member)
     for start in range(0, count, BATCH):
         client.replay_as([b"SREM", key, *members[start : start + BATCH]])
     client.db.changed(key, SET, b"spop", count)
-    return Members(list(members))
+    return Members(cast(list[object], members))
 
 
 @command(
@@ -307,8 +307,8 @@ def _build(client: Client, members: list[bytes]) -> Set:
 def _in_order(client: Client, members: list[bytes]) -> Members:
     """Members of a set that Redis builds for the reply."""
     if len(members) > client.server.config.set_max_intset_entries:
-        return Members(list(members))
-    return Members(list(_build(client, members).members()))
+        return Members(cast(list[object], members))
+    return Members(cast(list[object], _build(client, members).members()))
 
 
 def _store(client: Client, key: bytes, members: list[bytes], event: bytes) -> int:
@@ -325,7 +325,7 @@ def _store(client: Client, key: bytes, members: list[bytes], event: bytes) -> in
 @command("SINTER key [key ...]", "What several sets have in common.", READONLY, since="1.0.0", complexity="O(N*M)",
          tips="nondeterministic_output_order")
 def sinter(client: Client, argv: list[bytes]) -> Reply:
-    return Members(list(_intersection(_find_all(client, argv[1:]), 0)))
+    return Members(cast(list[object], _intersection(_find_all(client, argv[1:]), 0)))
 
 
 @command("SUNION key [key ...]", "What any of several sets has.", READONLY, since="1.0.0", complexity="O(N)",

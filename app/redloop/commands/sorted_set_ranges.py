@@ -132,7 +132,10 @@ class Range:
 
 def _range(client: Client, argv: list[bytes], kind: int, reverse: bool) -> Reply:
     wanted = Range(kind, reverse)
-    wanted.read_options(argv, 4, False)
+    if len(argv) > 4:
+        wanted.read_options(argv, 4, False)
+    elif kind == AUTO:
+        wanted.kind = RANK
     wanted.read_bounds(argv[2], argv[3])
     found = find(client, argv[1])
     if found is None:

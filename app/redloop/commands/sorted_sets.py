@@ -140,9 +140,12 @@ def _find_or_create(client: Client, key: bytes, count: int) -> SortedSet:
     return found
 
 
-def _settle(client: Client, found: SortedSet) -> None:
-    config = client.server.config
-    found.settle(config.zset_max_listpack_entries, config.zset_max_listpack_value)
+def _admit(client: Client, found: SortedSet, member: bytes) -> None:
+    """Before a member is added: Redis converts a listpack that would grow past a limit first."""
+    if found.compact:
+        config = client.server.config
+        if (len(member) > config.zset_max_listpack_value or len(found) >= config.zset_max_listpack_entries) and member not in found:
+            found.compact = False
 
 
 def _allowed(conditions: int, before: float | None, score: float) -> bool:
@@ -167,12 +170,12 @@ def _add(client: Client, key: bytes, pairs: list[bytes], conditions: int) -> tup
             before = found.score(member)
             if not _allowed(conditions, before, score):
                 continue
+        _admit(client, found, member)
         answer = found.add(member, score)
         if answer > 0:
             added += 1
         elif answer < 0:
             updated += 1
-    _settle(client, found)
     if added or updated:
         client.db.changed(key, ZSET, b"zadd", added + updated)
     return added, updated
@@ -189,8 +192,8 @@ def _increment(client: Client, key: bytes, increment: float, member: bytes, cond
         return None
     if found is None:
         found = _find_or_create(client, key, 1)
+    _admit(client, found, member)
     found.add(member, score)
-    _settle(client, found)
     if before is None or before != score:
         client.db.changed(key, ZSET, b"zincr")
     return score

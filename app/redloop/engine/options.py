@@ -159,6 +159,8 @@ def keys_after_count(argv: list[bytes], at: int, too_few: str, not_a_number: str
 
 def score_bound(text: bytes) -> tuple[float, bool]:
     """A bound of a range of scores, and whether it is exclusive (`(1.5`)."""
+    if text.isdigit():
+        return float(text), False
     exclusive = text.startswith(b"(")
     if exclusive:
         text = text[1:]

@@ -6,7 +6,9 @@ Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
+
+from mypy_extensions import i64
 
 from redloop.errors import RedisError
 from redloop.numbers import format_double
@@ -20,6 +22,7 @@ NULL_ARRAY2: Final = b"*-1\r\n"
 _TABLE: Final = 1024
 BULK_HEADERS: Final = [b"$%d\r\n" % n for n in range(_TABLE)]
 ARRAY_HEADERS: Final = [b"*%d\r\n" % n for n in range(_TABLE)]
+_INNER_HEADERS: Final = [b"\r\n$%d\r\n" % n for n in range(_TABLE)]
 INTEGERS: Final = [b":%d\r\n" % n for n in range(_TABLE)]
 
 
@@ -87,37 +90,55 @@ def encode(reply: object, out: list[bytes], resp3: bool) -> None:
 
 
 def _encode_list(items: list[object], out: list[bytes], resp3: bool) -> None:
-    size = len(items)
-    out.append(array_header(size))
+    out.append(array_header(len(items)))
+    encode_items(items, out, resp3)
+
+
+def encode_items(items: list[object], out: list[bytes], resp3: bool) -> None:
+    """Appends the items of an array, a set or a map, whose header is written.
+
+    Long rows of strings of one length (ids, counters) share one header, so that all are a single join. Otherwise the end of one string
+    goes with the header of the next.
+    """
+    if len(items) > 4 and _one_length(items):
+        first = items[0]
+        assert isinstance(first, bytes)
+        header = bulk_header(len(first))
+        out.append(header)
+        out.append((CRLF + header).join(cast(list[bytes], items)))
+        out.append(CRLF)
+        return
+    open_end = False
     for item in items:
         if isinstance(item, bytes):
-            out.append(bulk_header(len(item)))
+            size: i64 = len(item)
+            if open_end:
+                out.append(_INNER_HEADERS[size] if size < _TABLE else b"\r\n$%d\r\n" % size)
+            else:
+                out.append(BULK_HEADERS[size] if size < _TABLE else b"$%d\r\n" % size)
+                open_end = True
             out.append(item)
-            out.append(CRLF)
         else:
+            if open_end:
+                out.append(CRLF)
+                open_end = False
             encode(item, out, resp3)
-
-
-def encode_bulks(items: list[bytes], out: list[bytes]) -> None:
-    """Appends an array of bulk strings: the quick way for long replies.
-
-    Items of one length (ids, counters) share one header, so the whole array is a single join.
-    """
-    size = len(items)
-    out.append(array_header(size))
-    if size == 0:
-        return
-    lengths = set(map(len, items))
-    if len(lengths) == 1:
-        header = bulk_header(lengths.pop())
-        out.append(header)
-        out.append((CRLF + header).join(items))
+    if open_end:
         out.append(CRLF)
-        return
+
+
+def _one_length(items: list[object]) -> bool:
+    """Whether all are strings of the same length."""
+    size: i64 = -1
     for item in items:
-        out.append(bulk_header(len(item)))
-        out.append(item)
-        out.append(CRLF)
+        if not isinstance(item, bytes):
+            return False
+        length: i64 = len(item)
+        if length != size:
+            if size >= 0:
+                return False
+            size = length
+    return True
 
 
 def _encode_mark(mark: Mark, out: list[bytes], resp3: bool) -> None:
@@ -131,8 +152,7 @@ def _encode_rare(reply: object, out: list[bytes], resp3: bool) -> None:
     if isinstance(reply, Pairs):
         size = len(reply.flat)
         out.append(b"%%%d\r\n" % (size // 2) if resp3 else array_header(size))
-        for item in reply.flat:
-            encode(item, out, resp3)
+        encode_items(reply.flat, out, resp3)
     elif isinstance(reply, dict):
         out.append(b"%%%d\r\n" % len(reply) if resp3 else array_header(2 * len(reply)))
         for field, value in reply.items():
@@ -144,8 +164,7 @@ def _encode_rare(reply: object, out: list[bytes], resp3: bool) -> None:
             encode(item, out, resp3)
     elif isinstance(reply, Members):
         out.append(b"~%d\r\n" % len(reply.items) if resp3 else array_header(len(reply.items)))
-        for item in reply.items:
-            encode(item, out, resp3)
+        encode_items(reply.items, out, resp3)
     elif isinstance(reply, Push):
         out.append(b">%d\r\n" % len(reply.items) if resp3 else array_header(len(reply.items)))
         for item in reply.items:

@@ -1,8 +1,8 @@
 """Hashes: one packed row of bytes while small, a table when not, with an expiry for each field if wanted.
 
 A small hash is one bytes object, `\\xc1 field \\xc0 value` for each field: neither byte occurs in UTF-8. Ten fields take a third of what
-a dict would, and finding, adding and cutting happen in C. A hash with a field or value that does hold one of these bytes, that grows, or
-that gets an expiring field, becomes a table.
+a dict would, and finding, adding and cutting happen in C. A hash with a field or value that does hold one of these bytes, that grows, that
+is asked often, or that gets an expiring field, becomes a table.
 
 Expiry times are milliseconds; the hash has no clock: fields that are due are still there until the caller says `expire(now)`, and whoever
 reads a hash with `soonest <= now` says that first. Times stand in order, so that due fields are found without a look at the
@@ -24,19 +24,24 @@ FIELD: Final = b"\xc1"
 VALUE: Final = b"\xc0"
 PACKED_FIELDS: Final = 32
 PACKED_BYTES: Final = 1024
+COLD: Final = 100
+"""Fields a hash may be asked for before it is worth a table."""
+FEW: Final = 4
+"""Fields that are found as quickly without."""
 NEVER: Final = 1 << 60
 
 
 class Hash:
     """A hash: fields and their values, both bytes."""
 
-    __slots__ = ("compact", "count", "expires", "longest", "packed", "soonest", "table")
+    __slots__ = ("compact", "count", "expires", "longest", "packed", "soonest", "table", "uses")
 
     type_name: Final = b"hash"
 
     def __init__(self) -> None:
         self.count: i64 = 0
         self.packed = b""  # all fields, while `table` is None
+        self.uses: i64 = 0  # how often a field was asked for meanwhile
         self.table: Table | None = None
 
         # What Redis's conversion rules go by.
@@ -78,6 +83,9 @@ class Hash:
 
     def get(self, field: bytes) -> bytes | None:
         if self.table is None:
+            self.uses += 1
+            if self.uses > COLD and self.count > FEW:
+                return self._get_unpacked(field)
             packed = self.packed
             mark = b"\xc1%b\xc0" % field
             start = packed.find(mark)
@@ -90,6 +98,10 @@ class Hash:
             # A field that holds the marks itself would match across a boundary.
             return packed[start:end] if field.isascii() or not marked(field) else None
         value = self.table.part(field).get(field)
+        return value if isinstance(value, bytes) else None
+
+    def _get_unpacked(self, field: bytes) -> bytes | None:
+        value = self._unpack().get(field)
         return value if isinstance(value, bytes) else None
 
     def set(self, field: bytes, value: bytes) -> bool:

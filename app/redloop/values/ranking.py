@@ -65,13 +65,13 @@ class Ranking:
         chunk = 0
         if self.counts is not None:
             chunk = bisect_left(self.last_scores, score)
-            if chunk < len(self.last_scores) and self.last_scores[chunk] == score:
+            if chunk < len(self.last_scores) and self.last_scores[chunk] == score and self.last_members[chunk] < member:
                 chunk = bisect_left(self.last_members, member, chunk, bisect_right(self.last_scores, score, chunk))
             if chunk == len(self.last_scores):
                 return chunk - 1, len(self.scores[chunk - 1])
         scores = self.scores[chunk]
         low = bisect_left(scores, score)
-        if low < len(scores) and scores[low] == score:
+        if low < len(scores) and scores[low] == score and self.members[chunk][low] < member:
             low = bisect_left(self.members[chunk], member, low, bisect_right(scores, score, low))
         return chunk, low
 
