@@ -105,6 +105,7 @@ def _reclaim(client: Client, key: bytes, found: Hash) -> Hash | None:
         return found
     db.for_write(key)
     fields = found.expire(client.clock.ms, ALL)
+    client.keyspace.expired_fields += len(fields)
     client.server.effects.also(db.index, [b"HDEL", key, *fields])
     db.changed(key, HASH, b"hexpired", 0)
     return None if _delete_if_empty(db, key, found) else found

@@ -45,6 +45,10 @@ class BlockedClients:
     def __len__(self) -> int:
         return len(self._clients)
 
+    def timed(self) -> int:
+        """How many clients wait until some moment."""
+        return len([1 for waiting in self._clients.values() if waiting.deadline_ms])
+
     def keys(self) -> int:
         """How many keys are waited for."""
         return len(self._lines)

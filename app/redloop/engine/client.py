@@ -610,9 +610,7 @@ class Client:
         """The client as CLIENT LIST and the log show it (https://redis.io/docs/latest/commands/client-list/)."""
         now = self.clock.ms
         flags = "".join(self.flags()) or "N"
-        queued = self.queued + len(self.chunk) - self.position if self.chunk else self.queued
-        pending = self.peer.pending()
-        held = sum([len(entry[1]) for entry in self.held])
+        received, owed = self.input_size(), self.output_size()
         fields = [
             ("id", str(self.id)),
             ("addr", self.peer.address),
@@ -628,7 +626,7 @@ class Client:
             ("ssub", str(self.server.pubsub.shards.count(self))),
             ("multi", str(len(self.transaction.queued)) if self.transaction is not None else "-1"),
             ("watch", str(self.server.watched.count(self))),
-            ("qbuf", str(queued + len(self.inline))),
+            ("qbuf", str(received)),
             ("qbuf-free", "0"),
             ("argv-mem", "0"),
             ("multi-mem", "0"),
@@ -636,9 +634,9 @@ class Client:
             ("rbp", "0"),
             ("obl", str(sum([len(piece) for piece in self.out]))),
             ("oll", str(len(self.held))),
-            ("omem", str(pending + held)),
-            ("tot-mem", str(queued + pending + held)),
-            ("events", "r" if not pending else "rw"),
+            ("omem", str(owed)),
+            ("tot-mem", str(received + owed)),
+            ("events", "rw" if self.peer.pending() else "r"),
             ("cmd", self.last_command.name if self.last_command is not None else "NULL"),
             ("user", self.user),
             ("redir", "-1"),
@@ -648,6 +646,14 @@ class Client:
             ("io-thread", "0"),
         ]
         return " ".join([f"{field}={value}" for field, value in fields])
+
+    def input_size(self) -> int:
+        """Bytes received that no command has been made of yet."""
+        return int(self.queued) + len(self.chunk) - (self.position if self.chunk else 0) + len(self.inline)
+
+    def output_size(self) -> int:
+        """Bytes owed that the system has not taken yet."""
+        return self.peer.pending() + sum([len(entry[1]) for entry in self.held])
 
     def flags(self) -> list[str]:
         """The letters of CLIENT LIST's `flags`."""

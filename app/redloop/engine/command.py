@@ -323,6 +323,16 @@ class Histogram:
             self._buckets[self._low] = self._buckets.get(self._low, 0) + self._run
             self._run = 0
 
+    def ranges(self) -> list[tuple[int, int]]:
+        """(upper bound in nanoseconds, not included, calls), in ascending order."""
+        found: list[tuple[int, int]] = []
+        for low, count in self.buckets():
+            octave = 1024
+            while octave * 2 <= low:
+                octave *= 2
+            found.append((low + octave // 8 if low else octave, count))
+        return found
+
     def buckets(self) -> list[tuple[int, int]]:
         """(lower bound in nanoseconds, calls), in ascending order."""
         self._pour()

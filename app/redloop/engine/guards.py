@@ -26,6 +26,7 @@ def authenticate(client: Client, user: bytes, password: bytes) -> bool:
     """Checks a user's password; on success the client runs as that user."""
     expected = client.server.config.requirepass.encode("utf-8", "surrogateescape")
     if user != b"default" or (expected and not compare_digest(expected, password)):
+        client.server.statistics.denied_logins += 1
         return False
     client.authenticate("default")
     client.remove_guard(require_authentication)

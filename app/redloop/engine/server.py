@@ -97,6 +97,7 @@ class Server:
         self.slow_ns: i64 = 1 << 62
         self.started_ms = clock.now_ms()
         self.run_id = os.urandom(20).hex()
+        self.replication_id = os.urandom(20).hex()
         self.loop_name = "none"
 
         # Figures.

@@ -78,6 +78,8 @@ class Keyspace:
         self.misses: i64 = 0
         self.expired: i64 = 0
         self.evicted: i64 = 0
+        self.expired_fields: i64 = 0
+        self.swept: i64 = 0
 
         # Dropped segments, freed in slices by a timer: freeing millions of objects at once would stall the loop.
         self.trash: list[Segment] = []
@@ -100,10 +102,13 @@ class Keyspace:
         self.misses = 0
         self.expired = 0
         self.evicted = 0
+        self.expired_fields = 0
+        self.swept = 0
 
     def sweep(self, segments: int) -> bool:
         """Frees up to that many dropped segments; True while more are left."""
-        del self.trash[max(0, len(self.trash) - segments) :]
+        for _ in range(min(segments, len(self.trash))):
+            self.swept += len(self.trash.pop().values)
         return bool(self.trash)
 
 
