@@ -69,6 +69,7 @@ class Instance:
         self.config.on_change("loglevel", self._set_log_level)
         fit_descriptors(self.config)
         follow_maxclients(self.config)
+        self.durability.expect()
         try:
             await self.listening.open()
         except ListenError as error:

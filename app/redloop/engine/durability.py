@@ -82,10 +82,16 @@ class Durability:
 
     # --- from start to stop ------------------------------------------------------------------------------------------------------
 
+    def expect(self) -> None:
+        """Tells clients -LOADING from now on, if there is a file to load: sockets open before `start` gets to it."""
+        if self.server.config.appendonly:
+            self.server.add_guard(refuse_while_loading)
+
     async def start(self) -> None:
         """Loads the data and opens the file, if there is to be one. Raises DurabilityError."""
         if not self.server.config.appendonly:
             return
+        self.expect()
         try:
             self.directory.read_manifest()
             await self._load()
@@ -112,7 +118,6 @@ class Durability:
         self.loader = Loader(self.directory, replay.apply, server.clock, self.executor, server.config.aof_load_truncated)
         self.loading_started_seconds = server.clock.now_ms() // 1000
         server.keyspace.expiring = False
-        server.add_guard(refuse_while_loading)
         try:
             await self.loader.run()
         finally:
