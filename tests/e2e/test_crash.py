@@ -1,0 +1,184 @@
+"""What is on disk after a crash: everything acknowledged, nothing half, in files that a real Redis takes and gives."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from tests.compat.servers import Server, start
+from tests.e2e.wire import Wire, encode
+
+WRITERS = 20
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+LAZY = ("--appendonly", "yes", "--appendfsync", "everysec")
+AS_COMMANDS = ("--appendonly", "yes", "--aof-use-rdb-preamble", "no")
+
+
+def kill(server: Server) -> None:
+    server.process.kill()
+    server.process.wait()
+
+
+class Writer(threading.Thread):
+    """Writes its keys one after the other until the server is gone; `acknowledged` of them were answered."""
+
+    def __init__(self, server: Server, number: int, first: int, each: threading.Semaphore) -> None:
+        super().__init__()
+        self.wire = Wire(server)
+        self.number = number
+        self.acknowledged = first
+        self.each = each
+
+    def run(self) -> None:
+        with self.wire as wire:
+            try:
+                while wire.call("SET", f"writer:{self.number}:{self.acknowledged}", self.acknowledged) == b"OK":
+                    self.acknowledged += 1
+                    self.each.release()
+            except OSError:
+                return
+
+
+def test_nothing_acknowledged_is_lost(kind: str, full: bool, tmp_path: pathlib.Path) -> None:
+    """kill -9 under twenty writing clients, again and again: with appendfsync always every write that was answered is there."""
+    counts = [0] * WRITERS
+    chance = random.Random(1)
+    for _ in range(50 if full else 4):
+        with start(kind, *DURABLE, folder=str(tmp_path)) as server:
+            each = threading.Semaphore(0)
+            writers = [Writer(server, number, counts[number], each) for number in range(WRITERS)]
+            for writer in writers:
+                writer.start()
+            for _ in range(chance.randrange(20, 600)):
+                assert each.acquire(timeout=30)
+            kill(server)
+            for writer in writers:
+                writer.join()
+            counts = [writer.acknowledged for writer in writers]
+        with start(kind, *DURABLE, folder=str(tmp_path)) as server, Wire(server) as wire:
+            for number, count in enumerate(counts):
+                values = wire.items("MGET", *(f"writer:{number}:{i}" for i in range(count + 2)))
+                assert values[:count] == [str(i).encode() for i in range(count)]
+                assert values[count] in (None, str(count).encode())
+                assert values[count + 1] is None
+                counts[number] += values[count] is not None
+
+
+def test_everysec_keeps_a_beginning(kind: str, tmp_path: pathlib.Path) -> None:
+    """kill -9 under everysec: what is kept is all of what came first, and all of it once WAITAOF said so."""
+    with start(kind, *LAZY, folder=str(tmp_path)) as server, Wire(server) as wire:
+        for number in range(1000):
+            wire.call("SET", f"sure:{number}", number)
+        assert wire.call("WAITAOF", 1, 0, 5000) == [1, 0]
+        wire.socket.sendall(b"".join(encode("SET", f"key:{number}", number) for number in range(20_000)))
+        for _ in range(20_000):
+            wire.read()
+        kill(server)
+    with start(kind, *LAZY, folder=str(tmp_path)) as server, Wire(server) as wire:
+        assert None not in wire.items("MGET", *(f"sure:{number}" for number in range(1000)))
+        kept = [value is not None for value in wire.items("MGET", *(f"key:{number}" for number in range(20_000)))]
+        assert kept == sorted(kept, reverse=True)
+
+
+def incremental(folder: pathlib.Path) -> pathlib.Path:
+    """The newest file of commands."""
+    return max((folder / "appendonlydir").glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+
+
+def test_cut_anywhere(kind: str, full: bool, tmp_path: pathlib.Path) -> None:
+    """A file cut at any of its last bytes starts, keeps every whole command, and says that it dropped the rest."""
+    lines = [encode("SET", f"key:{number}", "x" * (number % 40)) for number in range(60)]
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    with start(kind, *DURABLE, folder=str(whole)) as server, Wire(server) as wire:
+        for line in lines:
+            wire.socket.sendall(line)
+            assert wire.read() == b"OK"
+    size = incremental(whole).stat().st_size
+    ends = [size - sum(map(len, lines[keep:])) for keep in range(len(lines) + 1)]
+    for cut in range(1, 201) if full else range(1, 201, 23):
+        keep = next(keep for keep in range(len(lines), -1, -1) if ends[keep] <= size - cut)
+        folder = tmp_path / f"cut-{cut}"
+        shutil.copytree(whole, folder, ignore=shutil.ignore_patterns("socket", "log"))
+        os.truncate(incremental(folder), size - cut)
+        with start(kind, *DURABLE, folder=str(folder)) as server, Wire(server) as wire:
+            assert wire.call("DBSIZE") == keep, f"cut by {cut}"
+            if ends[keep] != size - cut:
+                assert "short read while loading the AOF file" in server.tail(), f"cut by {cut}"
+            wire.call("SET", "after", "the cut")
+            kill(server)
+        with start(kind, *DURABLE, folder=str(folder)) as server, Wire(server) as wire:
+            assert wire.call("DBSIZE") == keep + 1, f"cut by {cut}, second start"
+
+
+def test_refuses_a_cut_file_when_told_to(kind: str, tmp_path: pathlib.Path) -> None:
+    """aof-load-truncated no: a cut file is not started from, and the log says how to repair it."""
+    with start(kind, *DURABLE, folder=str(tmp_path)) as server, Wire(server) as wire:
+        wire.call("SET", "key", "value")
+    path = incremental(tmp_path)
+    os.truncate(path, path.stat().st_size - 3)
+    with pytest.raises(RuntimeError, match="Unexpected end of file reading the append only file"):
+        start(kind, *DURABLE, "--aof-load-truncated", "no", folder=str(tmp_path))
+
+
+def fill(server: Server) -> None:
+    with Wire(server) as wire:
+        for number in range(300):
+            wire.call("SET", f"key:{number}", bytes([number % 256]) * (number % 50))
+        wire.call("MSET", "one", 1, "two", -2)
+        wire.call("APPEND", "one", "\r\n$3\r\n")
+        wire.call("INCRBYFLOAT", "float", "3.5")
+        wire.call("SETRANGE", "holes", 20, "end")
+        wire.call("SET", "expires", "later", "EX", 1_000_000)
+        wire.call("PEXPIREAT", "key:7", 4_000_000_000_123)
+        wire.call("SET", "gone", "now", "PXAT", 1)
+        wire.call("DEL", "key:1", "key:2")
+        wire.call("RENAME", "key:3", "renamed")
+        wire.call("SELECT", 5)
+        wire.call("SET", "elsewhere", "x" * 100_000)
+
+
+def contents(server: Server) -> dict[tuple[int, bytes], tuple[bytes, int]]:
+    """Every key of every database with its value and when it expires."""
+    found = {}
+    with Wire(server) as wire:
+        for database in range(16):
+            wire.call("SELECT", database)
+            for key in wire.items("KEYS", "*"):
+                assert isinstance(key, bytes)
+                expiry = wire.call("PEXPIRETIME", key)
+                assert isinstance(expiry, int)
+                found[database, key] = (wire.data("GET", key), expiry)
+    return found
+
+
+@pytest.mark.parametrize("writer", ["oracle", "redloop"])
+def test_directories_are_exchanged(oracle: str, tmp_path: pathlib.Path, writer: str) -> None:
+    """A data directory of redis-server starts redloop and the other way round; nothing is missing, and each goes on writing in it."""
+    reader = "redloop" if writer == "oracle" else "oracle"
+    with start(writer, *AS_COMMANDS, folder=str(tmp_path)) as server:
+        fill(server)
+        before = contents(server)
+    with start(reader, *AS_COMMANDS, folder=str(tmp_path)) as server:
+        assert contents(server) == before
+        with Wire(server) as wire:
+            wire.call("SET", "back", "again")
+    with start(writer, *AS_COMMANDS, folder=str(tmp_path)) as server:
+        assert contents(server) == before | {(0, b"back"): (b"again", -1)}
+
+
+def test_redis_check_aof(oracle: str, kind: str, tmp_path: pathlib.Path) -> None:
+    """Redis's own tool finds our directory valid."""
+    with start(kind, *AS_COMMANDS, folder=str(tmp_path)) as server:
+        fill(server)
+        kill(server)
+    manifest = next((tmp_path / "appendonlydir").glob("*.manifest"))
+    command = [os.path.join(oracle, "redis-check-aof"), str(manifest)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "All AOF files and manifest are valid" in done.stdout) == (0, True), done.stdout
