@@ -11,14 +11,13 @@ import gc
 import logging
 import os
 import platform
-import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
 
 from redloop import __version__, commands, compiled  # noqa: F401  # declares the commands
 from redloop.clock import Clock
 from redloop.config import Config
+from redloop.daemon import PidFile, Supervisor, daemonize, install_signals
 from redloop.engine.connection import Connection
 from redloop.engine.cron import Timer
 from redloop.engine.durability import Durability, DurabilityError
@@ -104,7 +103,12 @@ class Instance:
 
     def _shutdown(self, save: bool | None, force: bool) -> None:
         log.log(NOTICE, "User requested shutdown...")
-        self._stopping = self._loop.create_task(self.stop())
+        self.request_stop()
+
+    def request_stop(self) -> None:
+        """Begins to stop; `stopped` tells when that is done."""
+        if self._stopping is None:
+            self._stopping = self._loop.create_task(self.stop())
 
     def _connection(self) -> Connection:
         return Connection(self.limits.admit)
@@ -135,67 +139,52 @@ class Instance:
 
 def run(config: Config) -> int:
     """Runs a server until it is told to stop; returns the exit status."""
+    if config.daemonize:
+        daemonize()
     try:
         configure(config.loglevel, config.place(config.logfile) if config.logfile else "")
     except OSError as error:
         print(f"Can't open the log file: {error.strerror}", file=sys.stderr)
         return 1
+    supervisor = Supervisor(config)
+    supervisor.tell("STATUS=Redis is loading...\n")
     _announce(config)
+    pidfile = PidFile(config)
+    pidfile.write()
     try:
         if os.environ.get("REDLOOP_LOOP") == "asyncio":
-            return asyncio.run(_serve(config))
-        return _new_loop_runner(config)
+            status = asyncio.run(_serve(config, supervisor))
+        else:
+            status = _run_on_fast_loop(config, supervisor)
     except BootError as error:
         log.warning("%s", error)
-        return 1
+        status = 1
+    pidfile.remove()
+    if not status:
+        log.warning("Redis is now ready to exit, bye bye...")
+    return status
 
 
-def _new_loop_runner(config: Config) -> int:
+def _run_on_fast_loop(config: Config, supervisor: Supervisor) -> int:
     if sys.platform == "win32":
         import winloop as fast_loop
     else:
         import uvloop as fast_loop
     with asyncio.Runner(loop_factory=fast_loop.new_event_loop) as runner:
-        return runner.run(_serve(config))
+        return runner.run(_serve(config, supervisor))
 
 
-async def _serve(config: Config) -> int:
+async def _serve(config: Config, supervisor: Supervisor) -> int:
     instance = Instance(config)
-    _install_signals(instance)
+    install_signals(instance.request_stop)
     await instance.start()
+    supervisor.tell("STATUS=Ready to accept connections\n")
+    supervisor.tell("READY=1\n")
     gc.collect()
     gc.freeze()
     await instance.stopped()
-    log.warning("redloop is now ready to exit, bye bye...")
+    supervisor.tell("STOPPING=1\n")
     return 0
-
-
-def _install_signals(instance: Instance) -> None:
-    loop = asyncio.get_running_loop()
-    seen: list[int] = []
-    stopping: list[asyncio.Task[None]] = []
-
-    def stop(number: int) -> None:
-        name = signal.Signals(number).name
-        if seen:
-            log.warning("You insist... exiting now.")
-            os._exit(1)
-        seen.append(number)
-        log.log(NOTICE, "Received %s scheduling shutdown...", name)
-        log.log(NOTICE, "User requested shutdown...")
-        stopping.append(loop.create_task(instance.stop()))
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop, number)
-        except NotImplementedError:  # Windows
-
-            def handler(caught: int, _frame: FrameType | None) -> None:
-                loop.call_soon_threadsafe(stop, caught)
-
-            signal.signal(number, handler)
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _announce(config: Config) -> None:
