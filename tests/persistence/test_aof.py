@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redloop.clock import Clock
-from redloop.persistence import aof as aof_module
-from redloop.persistence.aof import ALWAYS, EVERYSEC, NEVER, AppendOnlyFile
+from redloop.persistence.aof import ALWAYS, EAGER, EVERYSEC, MOST_WAITING, NEVER, AppendOnlyFile
 from redloop.persistence.files import Files
 from tests.persistence.faults import Bench, FakeDisk
 
@@ -121,7 +120,7 @@ def test_those_who_wait_are_called_in_the_order_of_what_they_wait_for() -> None:
 
 def test_a_big_batch_does_not_wait_for_the_moment_to_pass() -> None:
     bench = Bench(EVERYSEC)
-    bench.feed(b"x" * (aof_module.EAGER + 1))
+    bench.feed(b"x" * (EAGER + 1))
     assert bench.loop.jobs
 
 
@@ -139,9 +138,9 @@ def test_hold_syncs_puts_the_syncs_of_everysec_off() -> None:
     assert bench.disk.durable == b"a"
 
 
-def test_many_unsynced_bytes_bring_the_sync_forward(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aof_module, "MOST_UNSYNCED", 10)
+def test_many_unsynced_bytes_bring_the_sync_forward() -> None:
     bench = Bench(EVERYSEC)
+    bench.aof.most_unsynced = 10
     for _ in range(3):
         bench.feed(b"0123456789")
         bench.loop.advance(0.01)
@@ -266,7 +265,7 @@ def test_congested_is_said_when_too_much_has_gathered_and_again_when_it_has_gone
     bench.aof.on_change = lambda: said.append(bench.aof.congested)
     bench.feed(b"a")
     bench.loop.tick()
-    bench.feed(b"x" * (aof_module.MOST_WAITING + 1))
+    bench.feed(b"x" * (MOST_WAITING + 1))
     assert said == [True]
     bench.loop.job()
     assert said == [True]

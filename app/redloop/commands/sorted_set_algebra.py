@@ -54,12 +54,10 @@ class Source:
         return [] if self.plain is None else self.plain.members()
 
     def score(self, member: bytes) -> float | None:
-        """The weighted score of `member`."""
+        """The weighted score of `member`; zero times infinity stays NaN here, and makes the sum it goes into 0."""
         if self.sorted_set is not None:
             score = self.sorted_set.score(member)
-            if score is None:
-                return None
-            return _number(score * self.weight)
+            return None if score is None else score * self.weight
         return self.weight if self.plain is not None and member in self.plain else None
 
     def scores(self) -> list[float]:

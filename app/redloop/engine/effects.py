@@ -55,6 +55,9 @@ class Effects:
         if self._replaced:
             self._replaced = False
         elif changed and self.sinks:
+            if not self._unit and self.depth == 0:
+                self._emit(database, argv)
+                return True
             self._unit.append((database, argv))
         if not self._unit:
             return False
@@ -71,7 +74,10 @@ class Effects:
         if whole and len(unit) > 1:
             unit = [(-1, [b"MULTI"]), *unit, (-1, [b"EXEC"])]
         for database, argv in unit:
-            data = encode_command(argv)
-            self.offset += len(data)
-            for sink in self.sinks:
-                sink(database, data)
+            self._emit(database, argv)
+
+    def _emit(self, database: int, argv: list[bytes]) -> None:
+        data = encode_command(argv)
+        self.offset += len(data)
+        for sink in self.sinks:
+            sink(database, data)

@@ -95,7 +95,9 @@ class Job:
 
     def _write(self) -> None:
         target = self.target
-        data = memoryview(self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks))
+        if len(self.chunks) != 1:
+            self.chunks = [b"".join(self.chunks)]  # the many pieces are free from here on, the whole is kept until it is synced
+        data = memoryview(self.chunks[0])
         self.size = len(data)
         done = 0
         try:
@@ -130,6 +132,7 @@ class AppendOnlyFile:
         # Settings, changed at run time by the one who reads the configuration.
         self.policy = policy  # by `set_policy`
         self.timestamps = False  # aof-timestamp-enabled
+        self.most_unsynced = MOST_UNSYNCED
         self.hold_syncs = False  # no-appendfsync-on-rewrite, while a rewrite runs
 
         self.on_change: Callable[[], None] = _nothing  # `error` or `congested` has changed
@@ -360,7 +363,7 @@ class AppendOnlyFile:
             return True
         if self.policy == NEVER or self.hold_syncs:
             return False
-        if self._sync_wanted or self._unsynced_size > MOST_UNSYNCED:
+        if self._sync_wanted or self._unsynced_size > self.most_unsynced:
             return True
         return self._clock.monotonic_ns() - self._last_sync_ns >= SYNC_MS * 1_000_000
 
@@ -444,7 +447,7 @@ class AppendOnlyFile:
         self._written += job.size
         self._unsynced += job.chunks
         self._unsynced_size += job.size
-        if self._unsynced_size > MOST_UNSYNCED and (self.policy == NEVER or self.hold_syncs):
+        if self._unsynced_size > self.most_unsynced and (self.policy == NEVER or self.hold_syncs):
             self._unsynced = []  # nobody was promised that these would be synced
 
     def _forget_unsynced(self) -> None:

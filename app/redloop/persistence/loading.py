@@ -167,6 +167,7 @@ class Loader:
         sizes = [self._size(entry) for entry in entries]
         self.total_bytes = sum(sizes)
         for entry, size in zip(entries, sizes, strict=True):
+            self._unit = None
             if size:
                 begun = self._clock.monotonic_ns()
                 await self._load(entry, last=entry is entries[-1])
@@ -191,7 +192,6 @@ class Loader:
     async def _load(self, entry: Entry, last: bool) -> None:
         loop = asyncio.get_running_loop()
         reader = CommandReader()
-        self._unit = None
         try:
             file = self.directory.files.open_reading(self.directory.path(entry.name))
         except OSError as error:
