@@ -36,6 +36,7 @@ from redloop.errors import (
 )
 from redloop.events import GENERIC, HASH
 from redloop.keyspace.database import Database
+from redloop.keyspace.expiry import reclaim_fields
 from redloop.numbers import (
     INT64_MAX,
     LongDouble,
@@ -100,15 +101,9 @@ def _create(client: Client, key: bytes) -> Hash:
 
 def _reclaim(client: Client, key: bytes, found: Hash) -> Hash | None:
     """The hash without the fields that are due; None if that were all."""
-    db = client.db
     if not client.keyspace.expiring:
         return found
-    db.for_write(key)
-    fields = found.expire(client.clock.ms, ALL)
-    client.keyspace.expired_fields += len(fields)
-    client.server.effects.also(db.index, [b"HDEL", key, *fields])
-    db.changed(key, HASH, b"hexpired", 0)
-    return None if _delete_if_empty(db, key, found) else found
+    return found if reclaim_fields(client.db, key, found, ALL) else None
 
 
 def _delete_if_empty(db: Database, key: bytes, found: Hash) -> bool:
@@ -526,6 +521,7 @@ def _expire(client: Client, argv: list[bytes], unit: bytes, name: str) -> Reply:
     if past:
         _delete_past(client, key, found, chosen)
     elif chosen:
+        client.db.due_fields.watch(key, found.soonest)
         client.db.changed(key, HASH, b"hexpire", len(chosen))
         words = [condition] if condition else []
         client.replay_as([b"HPEXPIREAT", key, b"%d" % moment, *words, b"FIELDS", b"%d" % len(chosen), *chosen])
@@ -660,6 +656,7 @@ def hgetex(client: Client, argv: list[bytes]) -> Reply:
             changed += 1
     values = _values(found, fields)
     if changed:
+        client.db.due_fields.watch(key, found.soonest)
         client.db.changed(key, HASH, b"hexpire" if moment >= 0 else b"hpersist", changed)
         start = [b"HPEXPIREAT", key, b"%d" % moment] if moment >= 0 else [b"HPERSIST", key]
         client.replay_as([*start, b"FIELDS", b"%d" % len(fields), *fields])
@@ -702,6 +699,7 @@ def hsetex(client: Client, argv: list[bytes]) -> Reply:
     elif request.moment >= 0:
         for field in fields:
             found.set_due(field, request.moment)
+        db.due_fields.watch(key, found.soonest)
         db.changed(key, HASH, b"hexpire", 0)
         words = [request.condition] if request.condition else []
         count = b"%d" % len(fields)

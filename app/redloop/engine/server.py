@@ -63,6 +63,7 @@ class Server:
         self.random = random if random is not None else Random()
         self.keyspace = Keyspace(clock, config.databases, self.random)
         self.keyspace.on_expired = self._propagate_expiry
+        self.keyspace.on_fields_expired = self._propagate_field_expiry
         self.commands: dict[bytes, Command] = build_table(DEFINITIONS)
 
         # Plug-ins, empty until switched on.
@@ -197,6 +198,9 @@ class Server:
 
     def _propagate_expiry(self, database: Database, key: bytes) -> None:
         self.effects.also(database.index, [b"DEL", key])
+
+    def _propagate_field_expiry(self, database: Database, key: bytes, fields: list[bytes]) -> None:
+        self.effects.also(database.index, [b"HDEL", key, *fields])
 
     # --- clients -----------------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,9 @@ from mypy_extensions import i64
 
 from redloop.clock import Clock
 from redloop.events import EXPIRED, FLUSHED, KEY_MISS, NEW, SWAPPED
+from redloop.keyspace.due_fields import DueFields
 from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK, SPARSE, Segment
+from redloop.values.hash import NEVER, Hash
 
 # What an access to a key leaves behind: nothing, the key's time of use (LRU), a counter that decays (LFU), or the time of use of its whole
 # segment. The last is the mode until somebody needs more: a record for each key is one more cold place in memory for every command, which
@@ -72,6 +74,7 @@ class Keyspace:
         self.lfu_log_factor = 10
         self.lfu_decay_minutes = 1
         self.on_expired: Callable[[Database, bytes], None] | None = None
+        self.on_fields_expired: Callable[[Database, bytes, list[bytes]], None] | None = None
 
         # Statistics.
         self.hits: i64 = 0
@@ -121,6 +124,7 @@ class Database:
         self.clock = keyspace.clock
         self.size: i64 = 0
         self.volatile: i64 = 0
+        self.due_fields = DueFields()
         self._root = Segment(0)
         self.directory: list[Segment] = [self._root]
         self._depth: i64 = 0
@@ -295,6 +299,8 @@ class Database:
             segment.accessed[key] = self.clock.seconds // 60 << 8 | LFU_FIRST
         else:
             segment.accessed[key] = self.clock.second
+        if isinstance(value, Hash) and value.soonest < NEVER:
+            self.due_fields.watch(key, value.soonest)
         after: i64 = len(values)
         if after != before:
             self.size += 1
@@ -502,6 +508,7 @@ class Database:
         self._shift = POSITION_BITS
         self.size = 0
         self.volatile = 0
+        self.due_fields = DueFields()
 
     def swap(self, other: Database) -> None:
         """Exchanges the keys of two databases (SWAPDB); clients stay on the number they selected."""
@@ -514,6 +521,7 @@ class Database:
         self._shift, other._shift = other._shift, self._shift
         self.size, other.size = other.size, self.size
         self.volatile, other.volatile = other.volatile, self.volatile
+        self.due_fields, other.due_fields = other.due_fields, self.due_fields
         self._notify_swap(other)
 
     def _notify_swap(self, other: Database) -> None:

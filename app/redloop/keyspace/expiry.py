@@ -1,14 +1,38 @@
 """Active expiry: keys that are due vanish though nobody asks for them.
 
 Every segment with expiring keys knows a time before which none of its keys is due, so a cycle over the directory skips most of them. A
-cycle stops when its time is up and goes on from there the next time; the caller runs cycles more often while many keys are due.
+cycle stops when its time is up and goes on from there the next time; the caller runs cycles more often while many keys are due. Fields of hashes
+that are due come from a heap of their own (due_fields.py).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
-from redloop.keyspace.database import Keyspace
+from redloop.events import GENERIC, HASH
+from redloop.keyspace.database import Database, Keyspace
+from redloop.values.hash import Hash
+
+FIELDS_AT_ONCE: Final = 1000
+
+
+def reclaim_fields(database: Database, key: bytes, value: Hash, limit: int) -> bool:
+    """Deletes up to `limit` fields that are due of the hash at `key`, and the hash with its last one; False if that happened."""
+    keyspace = database.keyspace
+    database.for_write(key)
+    fields = value.expire(keyspace.clock.ms, limit)
+    keyspace.expired_fields += len(fields)
+    if keyspace.on_fields_expired is not None:
+        keyspace.on_fields_expired(database, key, fields)
+    database.changed(key, HASH, b"hexpired", 0)
+    if not value.count:
+        database.remove(key)
+        database.changed(key, GENERIC, b"del", 0)
+        return False
+    database.due_fields.watch(key, value.soonest)
+    return True
 
 
 class ExpiryCycle:
@@ -35,7 +59,25 @@ class ExpiryCycle:
                         database.reclaim(segment)
                         if clock.monotonic_ns() > deadline:
                             return True
+            if not self._reclaim_fields(database, deadline):
+                return True
             self._slot = 0
             self._database = (self._database + 1) % len(keyspace.databases)
             remaining -= 1
         return False
+
+    def _reclaim_fields(self, database: Database, deadline: int) -> bool:
+        """Deletes fields that are due; False if time ran out."""
+        clock = self.keyspace.clock
+        while True:
+            key = database.due_fields.take(clock.ms)
+            if key is None:
+                return True
+            value = database.peek(key)
+            if isinstance(value, Hash):
+                if value.soonest <= clock.ms:
+                    reclaim_fields(database, key, value, FIELDS_AT_ONCE)
+                else:
+                    database.due_fields.watch(key, value.soonest)
+            if clock.monotonic_ns() > deadline:
+                return False
