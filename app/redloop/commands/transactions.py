@@ -17,7 +17,7 @@ from redloop.errors import (
     WATCH_INSIDE_MULTI,
     RedisError,
 )
-from redloop.resp.replies import NULL_ARRAY, OK, QUEUED, Reply
+from redloop.resp.replies import NOTHING, NULL_ARRAY, OK, QUEUED, Reply
 
 command = family("transactions")
 
@@ -32,8 +32,13 @@ def queue(client: Client, command: Command, argv: list[bytes]) -> object:
         return None
     if command.flags & NO_MULTI:
         raise RedisError(NOT_IN_MULTI)
-    assert client.transaction is not None
-    client.transaction.queued.append((command, argv))
+    transaction = client.transaction
+    assert transaction is not None
+    transaction.size += sum([len(arg) for arg in argv])
+    if transaction.size > client.server.config.client_query_buffer_limit:
+        client.exceed_query_limit()
+        return NOTHING
+    transaction.queued.append((command, argv))
     return QUEUED
 
 

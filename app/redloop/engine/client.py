@@ -69,6 +69,7 @@ class Transaction:
 
     def __init__(self) -> None:
         self.queued: list[tuple[Command, list[bytes]]] = []
+        self.size = 0  # bytes of their arguments
         self.broken = False
 
 
@@ -159,7 +160,7 @@ class Client:
             self.queue.append(data)
             self.queued += size
             if self.queued > server.config.client_query_buffer_limit:
-                self._over_query_limit()
+                self.exceed_query_limit()
             return
         server.mark = self.clock.tick()
         self.seen_ms = self.clock.ms
@@ -315,12 +316,17 @@ class Client:
 
     def _check_query_limit(self, size: i64) -> None:
         if size > self.server.config.client_query_buffer_limit:
-            self._over_query_limit()
+            self.exceed_query_limit()
 
-    def _over_query_limit(self) -> None:
+    def exceed_query_limit(self) -> None:
+        """What the client sends, or has queued, takes more than client-query-buffer-limit: hangs up."""
         self.server.statistics.query_limit_disconnections += 1
         log.warning("Closing client that reached max query buffer length: %s", self.describe())
-        self.abort()
+        self.flush()
+        if self.congested:
+            self.abort()
+        else:
+            self.close()
 
     def _fail(self, text: bytes) -> None:
         log.info("Protocol error (%s) from client: %s", text.decode("latin-1"), self.describe())

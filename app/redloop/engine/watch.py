@@ -18,7 +18,7 @@ class Watched:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._watchers: dict[tuple[int, bytes], set[Client]] = {}
-        self._keys: dict[Client, list[tuple[int, bytes]]] = {}
+        self._keys: dict[Client, set[tuple[int, bytes]]] = {}
         self._changed: set[Client] = set()
 
     def watch(self, client: Client, database: Database, key: bytes) -> None:
@@ -28,16 +28,16 @@ class Watched:
         if keys is None:
             if not self._keys:
                 self.server.add_listener(self._notice)
-            keys = self._keys[client] = []
+            keys = self._keys[client] = set()
             client.on_leave.append(self.unwatch)
         if place not in keys:
             database.peek(key)  # one that is due vanishes now, and not as a change
-            keys.append(place)
+            keys.add(place)
             self._watchers.setdefault(place, set()).add(client)
 
     def unwatch(self, client: Client) -> None:
         """Forgets what `client` watches."""
-        for place in self._keys.pop(client, []):
+        for place in self._keys.pop(client, set()):
             watchers = self._watchers[place]
             watchers.discard(client)
             if not watchers:
@@ -50,7 +50,7 @@ class Watched:
 
     def count(self, client: Client) -> int:
         """How many keys `client` watches."""
-        return len(self._keys.get(client, []))
+        return len(self._keys.get(client, ()))
 
     def clients(self) -> int:
         """How many clients watch."""
@@ -62,7 +62,7 @@ class Watched:
 
     def changed(self, client: Client) -> bool:
         """Whether a key that `client` watches has changed, or was due without anybody having asked for it."""
-        for index, key in self._keys.get(client, []):
+        for index, key in self._keys.get(client, ()):
             self.server.keyspace.databases[index].peek(key)
         return client in self._changed
 
