@@ -26,7 +26,7 @@ FLOORS = [
     "commands",
     "listening daemon boot __main__",
 ]
-DISTRIBUTIONS = {"lzf": "python-lzf", "mypy_extensions": "mypy-extensions"}  # not called as what is imported from it
+DISTRIBUTIONS = {"lzf": "python-neo-lzf", "mypy_extensions": "mypy-extensions"}  # not called as what is imported from it
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 
 

@@ -279,6 +279,25 @@ class Database:
         if segment.expires and segment.expires.pop(key, None) is not None:
             self.volatile -= 1
 
+    def load(self, key: bytes, value: object, due: int, stamp: object) -> bool:
+        """Puts a key that a file holds, with what `accessed` is to hold of it; tells nobody. False if there is such a key already."""
+        segment = self.segment(key)
+        values = segment.values
+        before: i64 = len(values)
+        values.setdefault(key, value)
+        if len(values) == before:
+            return False
+        segment.accessed[key] = stamp
+        self.size += 1
+        if due >= 0:
+            if not segment.expires or due < segment.soonest:
+                segment.soonest = due
+            segment.expires[key] = due
+            self.volatile += 1
+        if before >= CAPACITY:
+            self._split(segment, key)
+        return True
+
     def replace(self, key: bytes, value: object) -> None:
         """Sets `key` to `value` and leaves its expiry as it is."""
         if self.keyspace.savers:

@@ -1,0 +1,49 @@
+"""A value by itself: what DUMP gives and RESTORE takes, and what moves keys between servers.
+
+A payload is the kind of the value, the value, the version in two bytes and a CRC-64 of all before it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redloop.config import Config
+from redloop.persistence.rdb.codecs import crc64
+from redloop.persistence.rdb.load import begin
+from redloop.persistence.rdb.opcodes import VERSION
+from redloop.persistence.rdb.packs import FormatError
+from redloop.persistence.rdb.reader import Reader, ShortError
+from redloop.persistence.rdb.save import Writer
+
+FOOTER: Final = 10
+EVERYTHING: Final = 1 << 62
+
+
+def dump(value: object, config: Config) -> bytes:
+    """The payload of a value."""
+    writer = Writer(config)
+    writer.longest_compressed = EVERYTHING
+    writer.payload(value)
+    writer.raw(VERSION.to_bytes(2, "little"))
+    writer.raw(crc64(b"".join(writer.parts)))
+    return writer.flush()
+
+
+def intact(payload: bytes) -> bool:
+    """Whether a payload arrived as it was made, by a version that can be read."""
+    if len(payload) < FOOTER or int.from_bytes(payload[-10:-8], "little") > VERSION:
+        return False
+    return payload[-8:] in (bytes(8), crc64(memoryview(payload)[:-8]))
+
+
+def restore(payload: bytes, config: Config) -> object:
+    """The value of an intact payload. Raises FormatError."""
+    reader = Reader(payload[:-FOOTER], checked=False)
+    try:
+        pending = begin(int(reader.byte()), reader, config, -1)
+        reader.done()
+        while not pending.step(reader, EVERYTHING):
+            pass
+    except ShortError:
+        raise FormatError from None
+    return pending.value
