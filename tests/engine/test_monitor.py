@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redloop.engine.client import MAX_PENDING_OUTPUT
 from tests.engine.house import Guest, House
 
 STAMP = b"+1700000000.000000 "
@@ -99,6 +100,14 @@ def test_a_blocked_command_is_shown_once_and_counts_once() -> None:
     assert blpop is not None
     assert blpop.calls == 1
     assert sum(count for _, count in blpop.histogram.buckets()) == 1
+
+
+def test_who_does_not_read_is_hung_up_on() -> None:
+    house, watcher, _ = watched()
+    watcher.client.peer.pending = lambda: MAX_PENDING_OUTPUT + 1
+    watcher.client.congest()
+    assert watcher.client.closing
+    assert house.server.statistics.output_limit_disconnections == 1
 
 
 def test_a_script_has_no_address() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redloop.clock import Clock
+from redloop.clock import Clock, ManualClock
 from redloop.persistence.aof import ALWAYS, EAGER, EVERYSEC, MOST_WAITING, NEVER, AppendOnlyFile
 from redloop.persistence.files import Files
 from tests.persistence.faults import Bench, FakeDisk
@@ -45,6 +45,32 @@ def test_a_timestamp_stands_before_the_first_command_of_a_second() -> None:
         bench.aof.feed(0, data)
     bench.loop.settle()
     assert bytes(bench.disk.content) == b"#TS:1700000000\r\n" + SELECT_0 + b"ab#TS:1700000001\r\nc"
+
+
+class SlowDisk(FakeDisk):
+    """Writes take 3 ms, syncs 20."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def write_at(self, position: int, data: memoryview) -> int:
+        self.clock.advance(3)
+        return super().write_at(position, data)
+
+    def sync(self) -> None:
+        self.clock.advance(20)
+        super().sync()
+
+
+def test_how_long_writing_and_syncing_took_is_told() -> None:
+    bench = Bench(ALWAYS)
+    told: list[tuple[int, int]] = []
+    bench.aof.on_job = lambda job: told.append((job.write_ns, job.sync_ns))
+    bench.aof.open(SlowDisk(bench.clock), "appendonly.aof.1.incr.aof", 0)
+    bench.feed(b"one")
+    bench.loop.settle()
+    assert told == [(3_000_000, 20_000_000)]
 
 
 # -- group commit ----------------------------------------------------------------------------------------------------

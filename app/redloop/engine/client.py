@@ -545,6 +545,8 @@ class Client:
         """Closes a client beyond its output limit; makes one wait whose replies pile up."""
         pending = self.peer.pending()
         hard, soft, seconds = self.server.output_limit(self)
+        if self.monitoring and not hard:
+            hard = MAX_PENDING_OUTPUT  # it is sent more even if it asks for nothing
         now = self.clock.ms
         if soft and pending > soft:
             if not self.soft_limit_since:

@@ -22,7 +22,7 @@ from redloop.engine.server import Server
 from redloop.errors import LOADING as LOADING_TEXT
 from redloop.errors import RedisError, misconf_aof, wrong_arity
 from redloop.logs import NOTICE
-from redloop.persistence.aof import ALWAYS, AppendOnlyFile
+from redloop.persistence.aof import ALWAYS, AppendOnlyFile, Job
 from redloop.persistence.directory import AofDirectory
 from redloop.persistence.files import Files
 from redloop.persistence.loading import Loader, LoadError, UnknownCommandError
@@ -58,6 +58,7 @@ class Durability:
         self.aof = AppendOnlyFile(loop, server.clock, self.executor, config.appendfsync)
         self.aof.timestamps = config.aof_timestamp_enabled
         self.aof.on_change = self._follow_state
+        self.aof.on_job = self._note_times
         self.loader: Loader | None = None
         self.rewrite: Rewrite | None = None
         self.enabled = False
@@ -361,6 +362,12 @@ class Durability:
             client.peer.resume_reading()
             client.resume(PARKED_DISK)
 
+    def _note_times(self, job: Job) -> None:
+        latency = self.server.latency
+        latency.add("aof-write", job.write_ns // 1_000_000)
+        if self.aof.policy == ALWAYS:
+            latency.add("aof-fsync-always", job.sync_ns // 1_000_000)
+
     def _refuse_writes(self, client: Client, command: Command, argv: list[bytes]) -> object:
         if command.flags & WRITE or command.name == "ping":
             raise RedisError(misconf_aof(self.aof.error_text()))
@@ -473,6 +480,7 @@ class Replay:
 
     def _complain(self, error: RedisError, command: Command) -> None:
         self.complaints += 1
+        self.server.statistics.unexpected_errors += 1
         if self.complaints <= MOST_COMPLAINTS:
             log.warning(
                 "== CRITICAL == This server is sending an error to its AOF-loading-client: '-%s' after processing the command '%s'",

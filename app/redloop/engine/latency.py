@@ -5,6 +5,8 @@ is kept, for the last 160 seconds in which there was any. Events that occur here
 
     command, fast-command       a command took long (fast ones are those flagged FAST); the monitor sees them as an observer
     expire-cycle                a slice of active expiry
+    aof-write                   the system took the bytes of the append-only file; commands do not wait for this
+    aof-fsync-always            bytes were synced to disk under appendfsync always; writers wait for this
 
 To add an event: a call of `add`, a line here, and advice in `engine.latency_report` if there is any to give.
 """

@@ -50,6 +50,10 @@ TEXTS: Final = {
         '  3) Check if you have a "noisy neighbour" problem.\n'
         "  4) Check with 'redis-cli --intrinsic-latency 100' what is the intrinsic latency in your system."
     ),
+    "sync less often": (
+        "Your fsync policy is set to 'always'. It is very hard to get good performances with such a setup, if possible try to relax the "
+        "fsync policy to 'onesec'."
+    ),
     "raise hz": (
         "In order to make the Redis keys expiring process more incremental, try to set the 'hz' configuration parameter to 100 using "
         "'CONFIG SET hz 100'."
@@ -62,6 +66,7 @@ TEXTS: Final = {
 ADVICE: Final = {
     "command": ["read the slow log", "split large objects"],
     "fast-command": ["get processor time"],
+    "aof-fsync-always": ["sync less often"],
     "expire-cycle": ["raise hz", "split large objects"],
 }
 

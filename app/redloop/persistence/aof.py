@@ -71,7 +71,7 @@ class Target:
 class Job:
     """Bytes for one file; runs in the executor and touches nothing but itself and its target."""
 
-    def __init__(self, target: Target, chunks: list[bytes], sync: bool, final: bool) -> None:
+    def __init__(self, target: Target, chunks: list[bytes], sync: bool, final: bool, clock: Clock) -> None:
         self.target = target
         self.chunks = chunks
         self.sync = sync
@@ -81,15 +81,21 @@ class Job:
         self.synced = False
         self.error: OSError | None = None
         self.short: tuple[int, int] | None = None  # (written, wanted) of a write that took only a part
+        self.write_ns = 0
+        self.sync_ns = 0
+        self._clock = clock
 
     def run(self) -> None:
         """Writes, then syncs. Never raises: what went wrong is in `error`."""
+        start = self._clock.monotonic_ns()
         try:
             self._write()
             self.written = True
+            self.write_ns = self._clock.monotonic_ns() - start
             if self.sync:
                 self.target.file.sync()
                 self.synced = True
+                self.sync_ns = self._clock.monotonic_ns() - start - self.write_ns
         except OSError as error:
             self.error = error
 
@@ -125,6 +131,10 @@ class Job:
             log.warning("Could not remove short write from the append-only file.  The file may be corrupted.")
 
 
+def _no_one(job: Job) -> None:
+    pass
+
+
 class AppendOnlyFile:
     """Gathers effects and brings them to disk. Belongs to one loop; all methods are called from it."""
 
@@ -136,6 +146,7 @@ class AppendOnlyFile:
         self.hold_syncs = False  # no-appendfsync-on-rewrite, while a rewrite runs
 
         self.on_change: Callable[[], None] = _nothing  # `error` or `congested` has changed
+        self.on_job: Callable[[Job], None] = _no_one  # one has ended well
 
         # What it runs on.
         self._loop = loop
@@ -374,13 +385,13 @@ class AppendOnlyFile:
         self._cancel_timer()
         if self._sealed:
             target, chunks = self._sealed[0]
-            job = Job(target, chunks, sync=True, final=True)
+            job = Job(target, chunks, sync=True, final=True, clock=self._clock)
         else:
             due = self._sync_due()
             if not self._waiting and not (due and self._unsynced_size):
                 self._busy = False
                 return
-            job = Job(self._target, self._waiting, due, final=False)
+            job = Job(self._target, self._waiting, due, final=False, clock=self._clock)
             self._waiting = []
         self._busy = True
         self._sync_wanted = False
@@ -412,6 +423,7 @@ class AppendOnlyFile:
                 ended.set_result(None)
 
     def _succeed(self, job: Job) -> None:
+        self.on_job(job)
         self._note_written(job)
         if job.synced:
             self._durable = self._written
