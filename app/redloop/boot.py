@@ -50,6 +50,7 @@ class Instance:
         self._stopped: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.durability = Durability(self.server, self._loop)
+        self.stopping = False
         self._stopping: asyncio.Task[None] | None = None
         self._cron_handle: asyncio.TimerHandle | None = None
         self._paced: list[Timer] = []  # run hz times a second
@@ -93,6 +94,7 @@ class Instance:
 
     async def stop(self) -> None:
         """Closes sockets and clients."""
+        self.stopping = True
         self.listening.close()
         if self._cron_handle is not None:
             self._cron_handle.cancel()
@@ -177,7 +179,13 @@ def _run_on_fast_loop(config: Config, supervisor: Supervisor) -> int:
 async def _serve(config: Config, supervisor: Supervisor) -> int:
     instance = Instance(config)
     install_signals(instance.request_stop)
-    await instance.start()
+    try:
+        await instance.start()
+    except BootError as error:
+        if not instance.stopping:
+            raise
+        log.warning("%s", error)  # it was told to stop while it loaded
+        return 0
     supervisor.tell("STATUS=Ready to accept connections\n")
     supervisor.tell("READY=1\n")
     gc.collect()

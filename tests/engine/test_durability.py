@@ -308,6 +308,37 @@ def test_while_the_data_are_loaded_clients_are_told_so(tmp_path: Path) -> None:
     play(scene())
 
 
+def test_a_stop_while_the_data_are_loaded_ends_the_loading(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            Talker(server).send(*[f"SET key:{number} x" for number in range(1000)])
+        config = Config()
+        config.dir, config.appendonly = str(tmp_path), True
+        durability = Durability(Server(config, ManualClock()), asyncio.get_running_loop())
+        starting = asyncio.get_running_loop().create_task(durability.start())
+        await asyncio.sleep(0)  # to its first read
+        await durability.stop()
+        with pytest.raises(DurabilityError, match="Received shutdown signal during loading"):
+            await starting
+
+    play(scene())
+
+
+def test_two_servers_on_one_directory(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path):
+            with pytest.raises(DurabilityError, match="Another server uses"):
+                async with running(tmp_path):
+                    pass
+            async with running(tmp_path, appendonly=False) as second:
+                talker = Talker(second)
+                talker.send("CONFIG SET appendonly yes")
+                await rewritten(second)
+                assert not second.durability.enabled
+
+    play(scene())
+
+
 def test_nothing_changes_any_more_once_the_server_stops(tmp_path: Path) -> None:
     async def scene() -> None:
         async with running(tmp_path) as server:

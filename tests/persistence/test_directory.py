@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redloop.persistence.directory import AofDirectory
+from redloop.persistence.directory import AofDirectory, DirectoryError
 from redloop.persistence.files import Files
 from redloop.persistence.manifest import parse
 
@@ -16,6 +16,7 @@ COMMAND = b"*1\r\n$4\r\nPING\r\n"
 
 def open_directory(home: Path, files: Files | None = None, name: str = "appendonly.aof") -> AofDirectory:
     directory = AofDirectory(files or Files(), str(home), "appendonlydir", name)
+    directory.files.make_directory(directory.path())
     directory.read_manifest()
     return directory
 
@@ -147,3 +148,43 @@ def test_a_crash_at_any_step_of_a_rewrite_leaves_a_manifest_whose_files_are_all_
     again.open_last(0)[0].close()
     again.delete_history()
     assert not again.manifest.history
+
+
+def test_two_servers_do_not_share_a_directory(tmp_path: Path) -> None:
+    first = AofDirectory(Files(), str(tmp_path), "appendonlydir", "appendonly.aof")
+    second = AofDirectory(Files(), str(tmp_path), "appendonlydir", "appendonly.aof")
+    first.claim()
+    first.claim()
+    with pytest.raises(DirectoryError) as caught:
+        second.claim()
+    assert caught.value.strerror == f"Another server uses {second.path()}: two would spoil each other's data"
+    first.release()
+    second.claim()
+    second.release()
+
+
+def test_what_stands_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "appendonlydir").write_bytes(b"")
+    directory = AofDirectory(Files(), str(tmp_path), "appendonlydir", "appendonly.aof")
+    with pytest.raises(DirectoryError) as caught:
+        directory.claim()
+    assert str(caught.value.strerror).startswith("Can't open or create append-only dir appendonlydir: ")
+    (tmp_path / "appendonlydir").unlink()
+    (tmp_path / "appendonlydir/appendonly.aof.1.incr.aof").mkdir(parents=True)
+    with pytest.raises(DirectoryError) as caught:
+        open_directory(tmp_path).open_last(0)
+    assert caught.value.strerror == "Can't open the append-only file appendonly.aof.1.incr.aof: Is a directory"
+
+
+def test_a_new_file_never_gets_the_name_of_one_that_is_to_be_deleted(tmp_path: Path) -> None:
+    home = tmp_path / "appendonlydir"
+    home.mkdir()
+    (home / "appendonly.aof.manifest").write_bytes(b"file b seq 2 type b\nfile appendonly.aof.7.incr.aof seq 7 type h\n")
+    (home / "b").write_bytes(COMMAND)
+    (home / "appendonly.aof.7.incr.aof").write_bytes(COMMAND)
+    directory = open_directory(tmp_path)
+    file, name, size = directory.open_last(0)
+    file.close()
+    directory.delete_history()
+    assert (name, size) == ("appendonly.aof.8.incr.aof", 0)
+    assert sorted(listing(tmp_path)) == [f"appendonlydir/{end}" for end in ("appendonly.aof.8.incr.aof", "appendonly.aof.manifest", "b")]

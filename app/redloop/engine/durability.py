@@ -66,6 +66,8 @@ class Durability:
         self._task: asyncio.Task[None] | None = None  # a rewrite, or a turn on or off
         self._waiting: list[Client] = []
         self._stopping = False
+        self._loaded = asyncio.Event()
+        self._loaded.set()
 
         # For INFO.
         self.last_save_seconds = server.clock.now_ms() // 1000
@@ -94,19 +96,28 @@ class Durability:
             return
         self.expect()
         try:
-            self.directory.read_manifest()
-            await self._load()
-            self.server.clock.refresh()
-            self.aof.events = self._replication_offset()
-            file, name, size = self.directory.open_last(self.aof.events)
+            await self._start()
         except ManifestError as error:
             for line in error.lines[:-1]:
                 log.warning("%s", line)
-            raise DurabilityError(error.lines[-1]) from None
+            raise self._give_up(error.lines[-1]) from None
         except LoadError as error:
-            raise DurabilityError(str(error)) from None
+            raise self._give_up(str(error)) from None
         except OSError as error:
-            raise DurabilityError(f"Can't open the append-only file: {error.strerror}: {error.filename}") from None
+            where = f" ({error.filename})" if error.filename else ""
+            raise self._give_up(f"{error.strerror}{where}") from None
+
+    def _give_up(self, text: str) -> DurabilityError:
+        self.directory.release()
+        return DurabilityError(text)
+
+    async def _start(self) -> None:
+        self.directory.claim()
+        self.directory.read_manifest()
+        await self._load()
+        self.server.clock.refresh()
+        self.aof.events = self._replication_offset()
+        file, name, size = self.directory.open_last(self.aof.events)
         self.base_size = self.directory.size()
         self.older_size = self.base_size - size
         self.aof.open(file, name, size)
@@ -117,6 +128,7 @@ class Durability:
         server = self.server
         replay = Replay(server)
         self.loader = Loader(self.directory, replay.apply, server.clock, self.executor, server.config.aof_load_truncated)
+        self._loaded.clear()
         self.loading_started_seconds = server.clock.now_ms() // 1000
         server.keyspace.expiring = False
         try:
@@ -124,6 +136,7 @@ class Durability:
         finally:
             replay.end()
             self.loader = None
+            self._loaded.set()
             server.keyspace.expiring = True
             server.remove_guard(refuse_while_loading)
 
@@ -141,6 +154,9 @@ class Durability:
         error: OSError | None = None
         self._stopping = True
         self.server.add_guard(self._hold_everyone)
+        if self.loader is not None:
+            self.loader.cancel()
+            await self._loaded.wait()
         if self.rewrite is not None:
             self.rewrite.cancel()
         if self._task is not None:
@@ -152,6 +168,7 @@ class Durability:
                 log.warning("Error writing the AOF at shutdown: %s", error.strerror)
         self.executor.shutdown()
         self.worker.shutdown()
+        self.directory.release()
         return error is None
 
     def _attach(self) -> None:
@@ -166,6 +183,7 @@ class Durability:
         error = await self.aof.close()
         self._set_barrier()
         await self._work(self._note_end)
+        self.directory.release()
         return error
 
     def _note_end(self) -> None:
@@ -247,8 +265,8 @@ class Durability:
                 self.aof.switch(file, name, 0)
                 keep = 1
             else:
+                await self._work(self.directory.claim)
                 await self._work(self.directory.read_manifest)
-                await self._work(self.files.make_directory, self.directory.path())
             rewrite.begin()
             await rewrite.write()
             await self._work(self.directory.replace_base, rewrite.name, False, keep)
@@ -316,6 +334,7 @@ class Durability:
             self.enabled = False
             self.server.remove_sink(self.aof.feed)
             await self.aof.close()
+            self.directory.release()
             if not isinstance(error, RewriteCancelledError):
                 self.server.config.appendonly = False
                 log.warning("The append-only file could not be turned on, appendonly is off again")

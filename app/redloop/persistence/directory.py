@@ -12,10 +12,17 @@ import logging
 import os
 
 from redloop.logs import NOTICE
-from redloop.persistence.files import Files, GrowingFile
+from redloop.persistence.files import DirectoryLock, Files, GrowingFile
 from redloop.persistence.manifest import Entry, Manifest, parse
 
 log = logging.getLogger("redloop.aof")
+
+
+class DirectoryError(OSError):
+    """Something stands in the way of the directory or a file in it; `strerror` is the whole sentence for the log."""
+
+    def __init__(self, text: str, error: OSError) -> None:
+        super().__init__(error.errno, text)
 
 
 class AofDirectory:
@@ -27,12 +34,31 @@ class AofDirectory:
         self.name = name
         self.filename = filename
         self.manifest = Manifest()
+        self._lock: DirectoryLock | None = None
 
     def path(self, filename: str = "") -> str:
         """Where a file of the directory is, or the directory itself."""
         return os.path.join(self.parent, self.name, filename) if filename else os.path.join(self.parent, self.name)
 
     # --- at the start ------------------------------------------------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Makes the directory if need be, and makes sure that no other redloop uses it."""
+        if self._lock is not None:
+            return
+        try:
+            self.files.make_directory(self.path())
+            self._lock = self.files.lock_directory(self.path())
+        except BlockingIOError as error:
+            raise DirectoryError(f"Another server uses {self.path()}: two would spoil each other's data", error) from None
+        except OSError as error:
+            raise DirectoryError(f"Can't open or create append-only dir {self.name}: {error.strerror}", error) from None
+
+    def release(self) -> None:
+        """Gives the directory free."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def read_manifest(self) -> None:
         """Finds out which files make up the data; takes over a single file as servers before Redis 7 wrote it.
@@ -54,7 +80,6 @@ class AofDirectory:
         return manifest.base.name == self.filename and not self.files.is_file(self.path(self.filename))
 
     def _upgrade(self) -> None:
-        self.files.make_directory(self.path())
         manifest = Manifest()
         manifest.base = Entry(self.filename, 1, "b")
         manifest.base_sequence = 1
@@ -68,7 +93,6 @@ class AofDirectory:
         """The increment to go on with, its name and size. What is missing is made: an increment, and a base that holds `base`."""
         manifest = self.manifest.copy()
         files = self.files
-        files.make_directory(self.path())
         if manifest.empty():
             name = manifest.new_base(self.filename, rdb=False).name
             files.write_whole(self.path(), f"temp-{name}", name, base)
@@ -78,7 +102,10 @@ class AofDirectory:
             manifest.new_increment(self.filename, start_offset)
         entry = manifest.increments[-1]
         entry.end_offset = -1  # it grows again
-        file = files.open_growing(self.path(entry.name))
+        try:
+            file = files.open_growing(self.path(entry.name))
+        except OSError as error:
+            raise DirectoryError(f"Can't open the append-only file {entry.name}: {error.strerror}", error) from None
         size = file.size()
         log.log(NOTICE, "%s AOF incr file %s on server start", "Creating" if created else "Opening", entry.name)
         if created and size:
@@ -125,12 +152,12 @@ class AofDirectory:
 
     def prepare_anew(self, start_offset: int) -> tuple[GrowingFile, Manifest]:
         """A new, empty increment that belongs to the data only once `start_anew` has given it a base; and the manifest for that."""
+        self.claim()
         self.read_manifest()
         manifest = self.manifest.copy()
         manifest.retire_increments(keep=0)
         manifest.new_base(self.filename, rdb=False)
         entry = manifest.new_increment(self.filename, start_offset)
-        self.files.make_directory(self.path())
         log.log(NOTICE, "Creating AOF incr file %s on background rewrite", entry.name)
         return self.files.open_growing(self.path(entry.name), truncate=True), manifest
 

@@ -11,8 +11,10 @@ import os
 import sys
 from io import FileIO
 
-if sys.platform == "darwin":
+if sys.platform != "win32":
     import fcntl
+
+if sys.platform == "darwin":
 
     def sync_descriptor(fd: int) -> None:
         """Brings the bytes to the medium: fsync on macOS stops at the drive's cache."""
@@ -54,6 +56,31 @@ class GrowingFile:
         self._file.close()
 
 
+class DirectoryLock:
+    """A lock on a directory, for processes that ask for it. It means nothing on Windows, nor where the file system knows none."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = -1
+        if sys.platform == "win32":
+            return
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise
+        except OSError:  # some network file systems know no locks
+            os.close(fd)
+            return
+        self._fd = fd
+
+    def release(self) -> None:
+        """Gives the directory free."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
 class Files:
     """The operating system's files. All methods block and may raise OSError."""
 
@@ -93,6 +120,10 @@ class Files:
     def remove(self, path: str) -> None:
         """Deletes a file."""
         os.remove(path)
+
+    def lock_directory(self, path: str) -> DirectoryLock:
+        """Takes a directory for this process alone; raises BlockingIOError if another has it. It frees itself when the process ends."""
+        return DirectoryLock(path)
 
     def sync_directory(self, path: str) -> None:
         """Makes what was created, renamed or removed in a directory last. Windows has no such call and needs none."""

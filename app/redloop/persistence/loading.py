@@ -154,6 +154,7 @@ class Loader:
         self._apply = apply
         self._clock = clock
         self._executor = executor
+        self._cancelled = False
         self._unit: list[list[bytes]] | None = None
         self._unit_start = 0
         self._reported_ns = self.started_ns
@@ -175,6 +176,10 @@ class Loader:
                 log.log(NOTICE, "DB loaded from %s file %s: %.3f seconds", kind, entry.name, (self._clock.monotonic_ns() - begun) / 1e9)
         log.log(NOTICE, "DB loaded from append only file: %.3f seconds", (self._clock.monotonic_ns() - self.started_ns) / 1e9)
         return True
+
+    def cancel(self) -> None:
+        """Has `run` raise LoadError soon."""
+        self._cancelled = True
 
     def seconds_left(self) -> int:
         """How long the rest will take at the pace so far."""
@@ -209,6 +214,8 @@ class Loader:
                     while more:
                         more = self._replay(reader)
                         await asyncio.sleep(0)
+                        if self._cancelled:
+                            raise LoadError("Received shutdown signal during loading, exiting now.")
                     self._report()
             except OSError as error:
                 raise LoadError(f"Unrecoverable error reading the append only file {entry.name}: {error.strerror}") from error

@@ -83,10 +83,7 @@ class Manifest:
 
     def copy(self) -> Manifest:
         """One that can be changed without this one knowing."""
-        return parse(self.format()) if not self.empty() or self.history else self._blank()
-
-    def _blank(self) -> Manifest:
-        other = Manifest()
+        other = Manifest() if self.empty() and not self.history else parse(self.format())
         other.base_sequence = self.base_sequence
         other.increment_sequence = self.increment_sequence
         return other
@@ -135,15 +132,18 @@ def parse(text: bytes) -> Manifest:
             if manifest.base is not None:
                 raise ManifestError("Found duplicate base file information", number, line)
             manifest.base = entry
-            manifest.base_sequence = entry.sequence
+            manifest.base_sequence = max(manifest.base_sequence, entry.sequence)
         elif entry.kind == HISTORY:
             manifest.history.append(entry)
+            # A new file must not get the name of one that is to be deleted.
+            manifest.base_sequence = max(manifest.base_sequence, entry.sequence)
+            manifest.increment_sequence = max(manifest.increment_sequence, entry.sequence)
         elif entry.kind == INCREMENTAL:
             if entry.sequence <= greatest:
                 raise ManifestError("Found a non-monotonic sequence number", number, line)
             greatest = entry.sequence
             manifest.increments.append(entry)
-            manifest.increment_sequence = entry.sequence
+            manifest.increment_sequence = max(manifest.increment_sequence, entry.sequence)
         else:
             raise ManifestError("Unknown AOF file type", number, line)
     return manifest
