@@ -161,6 +161,13 @@ def format_double(value: float) -> bytes:
     return text
 
 
+def format_shortest(value: float) -> bytes:
+    """The same without whole numbers as integers: what DEBUG DIGEST takes of a score."""
+    if value == 0.0 or value in (INFINITY, -INFINITY):
+        return format_double(value)
+    return b"-" + _format_positive(-value, True) if value < 0 else _format_positive(value, False)
+
+
 def _format_positive(value: float, negative: bool) -> bytes:
     digits, exponent = _grisu2(value)
     size = len(digits)

@@ -1,8 +1,8 @@
 """Active expiry: keys that are due vanish though nobody asks for them.
 
 Every segment with expiring keys knows a time before which none of its keys is due, so a cycle over the directory skips most of them. A
-cycle stops when its time is up and goes on from there the next time; the caller runs cycles more often while many keys are due. Fields of hashes
-that are due come from a heap of their own (due_fields.py).
+cycle stops when its time is up and goes on from there the next time; the caller runs cycles more often while many keys are due. Fields of
+hashes that are due come from a heap of their own (due_fields.py).
 """
 
 from __future__ import annotations

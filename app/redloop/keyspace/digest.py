@@ -1,0 +1,26 @@
+"""The digest of a key, and of everything: DEBUG DIGEST-VALUE and DEBUG DIGEST."""
+
+from __future__ import annotations
+
+from redloop.keyspace.database import Database, Keyspace
+from redloop.values.digest import EMPTY, add, mix, mix_number, mix_value
+
+
+def digest_of_value(database: Database, key: bytes) -> bytes:
+    """The digest of what is at `key`, of nothing if there is nothing."""
+    value = database.peek(key)
+    return EMPTY if value is None else mix_value(EMPTY, value, database.expiry(key) >= 0)
+
+
+def digest_of_all(keyspace: Keyspace) -> bytes:
+    """The digest of all keys of all databases."""
+    digest = EMPTY
+    for database in keyspace.databases:
+        if not len(database):
+            continue
+        digest = mix_number(digest, database.index)
+        for key in database.keys():  # noqa: SIM118  # not a mapping
+            value = database.peek(key)
+            if value is not None:
+                digest = add(digest, mix_value(mix(EMPTY, key), value, database.expiry(key) >= 0))
+    return digest
