@@ -12,6 +12,8 @@ from typing import Final
 SPACES: Final = b" \t\n\v\f\r"
 ENDS: Final = b" \t\n\r\0"
 """What ends a word outside quotes."""
+PLAIN: Final = bytes([byte for byte in range(0x20, 0x100) if byte not in b"\"'\x7f"]) + b"\t"
+"""A line of these only is cut at its white space; most inline commands are."""
 DIGITS: Final = b"0123456789abcdefABCDEF"
 
 QUOTE: Final = 0x22
@@ -24,6 +26,8 @@ _WRITTEN: Final = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x07: "\\
 
 def split(line: bytes) -> list[bytes] | None:
     """The words of a line; None when its quotes do not balance."""
+    if not line.translate(None, PLAIN):
+        return line.split()
     words: list[bytes] = []
     at = 0
     end = len(line)
