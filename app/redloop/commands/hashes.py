@@ -421,7 +421,9 @@ def _listed_fields(argv: list[bytes], at: int, bad_count: str) -> list[bytes]:
     """The fields behind `FIELDS numfields`, which stands at `at`, up to the end of the request."""
     if at >= len(argv) or argv[at].upper() != b"FIELDS":
         raise RedisError(HASH_FIELDS_MISSING)
-    count = as_int(argv[at + 1]) if at + 1 < len(argv) else None
+    if at + 1 == len(argv):
+        raise RedisError(HASH_NUMFIELDS_MISMATCH)
+    count = as_int(argv[at + 1])
     if count is None or not 1 <= count <= INT64_MAX:
         raise RedisError(bad_count)
     if count != len(argv) - at - 2:
