@@ -62,6 +62,7 @@ class Report:
         self.commands = [one for one in server.all_commands() if one.calls or one.failed or one.rejected]
         self.databases = [database for database in server.keyspace.databases if database.size]
         self._values: dict[int, Figures] = {}
+        self._buffers: tuple[int, int, int] | None = None
 
     def values(self, database: Database) -> Figures:
         """Figures on the values of a database."""
@@ -73,6 +74,19 @@ class Report:
     def expiries(self) -> list[Figures]:
         """Figures on the times to live, for each of the databases."""
         return [look_at_expiries(database, self._share()) for database in self.databases]
+
+    def buffers(self) -> tuple[int, int, int]:
+        """Of what clients have sent and are owed: the most one has sent, the most one is owed, and all of it together."""
+        if self._buffers is None:
+            most_in = most_out = total = 0
+            for client in self.server.clients.values():
+                received, owed = client.input_size(), client.output_size()
+                if received or owed:
+                    most_in = max(most_in, received)
+                    most_out = max(most_out, owed)
+                    total += received + owed
+            self._buffers = (most_in, most_out, total)
+        return self._buffers
 
     def _share(self) -> int:
         return MOST_KEYS // max(1, len(self.databases))
@@ -132,16 +146,16 @@ def _listeners(server: Server) -> list[str]:
 
 def clients_fields(report: Report) -> Fields:
     server = report.server
-    clients: list[Client] = list(server.clients.values())
+    most_in, most_out, _ = report.buffers()
     return [
-        ("connected_clients", len(clients)),
+        ("connected_clients", len(server.clients)),
         ("cluster_connections", 0),
         ("maxclients", report.config.maxclients),
-        ("client_recent_max_input_buffer", max([client.input_size() for client in clients], default=0)),
-        ("client_recent_max_output_buffer", max([client.output_size() for client in clients], default=0)),
+        ("client_recent_max_input_buffer", most_in),
+        ("client_recent_max_output_buffer", most_out),
         ("blocked_clients", len(server.blocked)),
         ("tracking_clients", 0),
-        ("pubsub_clients", len([1 for client in clients if client.subscriptions])),
+        ("pubsub_clients", len([1 for client in server.clients.values() if client.subscriptions])),
         ("watching_clients", server.watched.clients()),
         ("clients_in_timeout_table", server.blocked.timed()),
         ("total_watched_keys", server.watched.keys()),
@@ -157,7 +171,7 @@ def memory_fields(report: Report) -> Fields:
     server, config = report.server, report.config
     memory = server.memory
     used = memory.now()
-    buffers = sum([client.input_size() + client.output_size() for client in server.clients.values()])
+    buffers = report.buffers()[2]
     overhead = min(used, memory.at_start + buffers)
     data = used - overhead
     grown = max(1, used - memory.at_start)

@@ -661,7 +661,8 @@ class Client:
 
     def output_size(self) -> int:
         """Bytes owed that the system has not taken yet."""
-        return self.peer.pending() + sum([len(entry[1]) for entry in self.held])
+        pending = self.peer.pending()
+        return pending + sum([len(entry[1]) for entry in self.held]) if self.held else pending
 
     def flags(self) -> list[str]:
         """The letters of CLIENT LIST's `flags`."""
