@@ -239,6 +239,10 @@ class Database:
         self.keyspace.track_uses()
         self.segment(key).accessed[key] = second
 
+    def set_frequency(self, key: bytes, counter: int) -> None:
+        """Sets the LFU counter of `key`, which is present (RESTORE FREQ)."""
+        self.segment(key).accessed[key] = self.clock.seconds // 60 << 8 | counter
+
     def _is_due(self, segment: Segment, key: bytes) -> bool:
         due = segment.expires.get(key)
         if due is None or due > self.clock.ms or not self.keyspace.expiring:
@@ -280,15 +284,18 @@ class Database:
             self.volatile -= 1
 
     def load(self, key: bytes, value: object, due: int, stamp: object) -> bool:
-        """Puts a key that a file holds, with what `accessed` is to hold of it; tells nobody. False if there is such a key already."""
+        """Puts a key that a file holds, with what is known of its last use; tells nobody. False if there is such a key already."""
         segment = self.segment(key)
         values = segment.values
         before: i64 = len(values)
         values.setdefault(key, value)
         if len(values) == before:
             return False
-        segment.accessed[key] = stamp
         self.size += 1
+        if stamp is not None:
+            segment.accessed[key] = stamp
+        if isinstance(value, Hash) and value.soonest < NEVER:
+            self.due_fields.watch(key, value.soonest)
         if due >= 0:
             if not segment.expires or due < segment.soonest:
                 segment.soonest = due

@@ -16,7 +16,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from redloop.config import Config
-from redloop.keyspace.database import LFU_FIRST, TOUCH_COUNTER, Keyspace
+from redloop.keyspace.database import TOUCH_COUNTER, Keyspace
 from redloop.logs import DEBUG, NOTICE
 from redloop.persistence.rdb import opcodes
 from redloop.persistence.rdb.load import EmptyError, Pending, begin
@@ -253,13 +253,10 @@ class FileLoader:
         self._forget_key()
 
     def _stamp(self) -> object:
-        """What the keyspace notes of the last use."""
+        """What the keyspace is to note of the last use, None for nothing."""
         if self.keyspace.touch_mode == TOUCH_COUNTER:
-            counter = self._frequency if self._frequency >= 0 else LFU_FIRST
-            return self._clock.seconds // 60 << 8 | counter
-        if self._idle > 0:
-            return max(self._clock.seconds - self._idle, 0)
-        return self._clock.second
+            return self._clock.seconds // 60 << 8 | self._frequency if self._frequency >= 0 else None
+        return max(self._clock.seconds - self._idle, 0) if self._idle > 0 else None
 
     def _skip_empty(self) -> None:
         """A collection without anything in it, as old bugs of servers left it in files."""
