@@ -116,16 +116,32 @@ def _delete_if_empty(db: Database, key: bytes, found: Hash) -> bool:
 
 def _store(client: Client, found: Hash, argv: list[bytes], first: int) -> int:
     """Sets the fields and values that follow in `argv`; returns how many fields are new."""
-    config = client.server.config
     added = 0
     end = len(argv)
-    if end - first > 2 * config.hash_max_listpack_entries:
-        found.compact = False
     for at in range(first, end, 2):
         if found.set(argv[at], argv[at + 1]):
             added += 1
-    found.settle(config.hash_max_listpack_entries, config.hash_max_listpack_value)
+    _settle(client, found, (end - first) // 2)
     return added
+
+
+def _settle(client: Client, found: Hash, pairs: int) -> None:
+    """After so many pairs were set: Redis converts a listpack also when these, twice the same or not, are more than it would hold."""
+    if found.compact:
+        config = client.server.config
+        if pairs > config.hash_max_listpack_entries:
+            found.compact = False
+        found.settle(config.hash_max_listpack_entries, config.hash_max_listpack_value)
+
+
+def _store_under_expiry(client: Client, found: Hash, argv: list[bytes], first: int) -> None:
+    """The same, where fields that are there keep their expiry."""
+    for at in range(first, len(argv), 2):
+        if argv[at] in found:
+            found.put(argv[at], argv[at + 1])
+        else:
+            found.set(argv[at], argv[at + 1])
+    _settle(client, found, (len(argv) - first) // 2)
 
 
 # --- setting ---------------------------------------------------------------------------------------------------------------------
@@ -234,8 +250,7 @@ def _change(client: Client, key: bytes, found: Hash | None, field: bytes, value:
         found.set(field, value)
     else:
         found.put(field, value)
-    config = client.server.config
-    found.settle(config.hash_max_listpack_entries, config.hash_max_listpack_value)
+    _settle(client, found, 1)
     return found
 
 
@@ -421,9 +436,7 @@ def _listed_fields(argv: list[bytes], at: int, bad_count: str) -> list[bytes]:
     """The fields behind `FIELDS numfields`, which stands at `at`, up to the end of the request."""
     if at >= len(argv) or argv[at].upper() != b"FIELDS":
         raise RedisError(HASH_FIELDS_MISSING)
-    if at + 1 == len(argv):
-        raise RedisError(HASH_NUMFIELDS_MISMATCH)
-    count = as_int(argv[at + 1])
+    count = as_int(argv[at + 1]) if at + 1 < len(argv) else None
     if count is None or not 1 <= count <= INT64_MAX:
         raise RedisError(bad_count)
     if count != len(argv) - at - 2:
@@ -686,11 +699,7 @@ def hsetex(client: Client, argv: list[bytes]) -> Reply:
     if request.moment >= 0:
         found.extend()
     if request.unit == b"KEEPTTL":
-        kept = {field: found.due(field) for field in fields}
-        _store(client, found, argv, request.first)
-        for field, due in kept.items():
-            if due != NO_EXPIRY:
-                found.set_due(field, due)
+        _store_under_expiry(client, found, argv, request.first)
     else:
         _store(client, found, argv, request.first)
     past = 0 <= request.moment <= client.clock.ms and client.keyspace.expiring

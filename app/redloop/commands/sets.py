@@ -72,6 +72,8 @@ def _add(client: Client, key: bytes, found: Set | None, members: list[bytes]) ->
     for member in members:
         if found.add(member):
             added += 1
+            if found.kind == INTSET and found.count > config.set_max_intset_entries:
+                _settle(found, config)
     _settle(found, config)
     return added
 
@@ -298,7 +300,7 @@ def _build(client: Client, members: list[bytes]) -> Set:
     config = client.server.config
     for member in members:
         built.add(member)
-        if built.kind == INTSET:
+        if built.kind == INTSET and built.count > config.set_max_intset_entries:
             _settle(built, config)
     _settle(built, config)
     return built
