@@ -32,7 +32,11 @@ def advised(events: dict[str, Series], settings: Config) -> list[str]:
 
 
 def test_switched_off_the_doctor_says_how_to_switch_it_on() -> None:
-    assert diagnose({"command": series((0, 9))}, Config(), NOW) == DISABLED
+    assert diagnose({}, Config(), NOW) == DISABLED
+
+
+def test_switched_off_the_doctor_still_knows_of_earlier_spikes() -> None:
+    assert "1 latency spikes" in diagnose({"command": series((0, 9))}, Config(), NOW)
 
 
 def test_without_spikes_all_is_well() -> None:

@@ -73,10 +73,8 @@ ADVICE: Final = {
 
 def diagnose(events: dict[str, Series], config: Config, now: int) -> str:
     """LATENCY DOCTOR; `now` in seconds."""
-    if not config.latency_monitor_threshold:
-        return DISABLED
     if not events:
-        return ALL_WELL
+        return ALL_WELL if config.latency_monitor_threshold else DISABLED
     report = OPENING
     wanted: set[str] = set()
     for number, (event, series) in enumerate(events.items(), 1):
