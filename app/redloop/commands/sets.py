@@ -68,6 +68,8 @@ def _add(client: Client, key: bytes, found: Set | None, members: list[bytes]) ->
         found = Set()
         found.expect(members[0], len(members), config.set_max_intset_entries, config.set_max_listpack_entries)
         client.db.put(key, found)
+    else:
+        found.prepare(len(members), config.set_max_intset_entries, config.set_max_listpack_entries)
     added = 0
     for member in members:
         if found.add(member):

@@ -128,15 +128,16 @@ def zadd(client: Client, argv: list[bytes]) -> Reply:
 
 
 def _find_or_create(client: Client, key: bytes, count: int) -> SortedSet:
+    """The sorted set at `key`, made if there is none. Redis chooses an encoding by the pairs to come, twice the same or not."""
     found = find_for_write(client, key)
+    limit = client.server.config.zset_max_listpack_entries
     if found is None:
-        config = client.server.config
-        client.db.for_write(key)
         found = SortedSet()
-        # Redis chooses by the number of pairs to come, twice the same or not.
-        if count > config.zset_max_listpack_entries or config.zset_max_listpack_entries == 0:
+        if count > limit or limit == 0:
             found.compact = False
         client.db.put(key, found)
+    elif count > limit:
+        found.compact = False
     return found
 
 

@@ -76,6 +76,11 @@ class Set:
         if count > max_intset or not is_integer(first):
             self.kind = LISTPACK if count <= max_entries else HASHTABLE
 
+    def prepare(self, count: int, max_intset: int, max_entries: int) -> None:
+        """Says how many members, there already or not, will be added at once: more than an encoding holds convert the set beforehand."""
+        if count > (max_intset if self.kind == INTSET else max_entries):
+            self.kind = HASHTABLE
+
     def settle(self, max_intset: int, max_entries: int, max_length: int) -> None:
         """Notes that Redis would convert the set, if it is past a limit."""
         if self.kind == INTSET and self.count > max_intset:
