@@ -538,8 +538,8 @@ def _expire(client: Client, argv: list[bytes], unit: bytes, name: str) -> Reply:
     elif chosen:
         client.db.due_fields.watch(key, found.soonest)
         client.db.changed(key, HASH, b"hexpire", len(chosen))
-        words = [condition] if condition else []
-        client.replay_as([b"HPEXPIREAT", key, b"%d" % moment, *words, b"FIELDS", b"%d" % len(chosen), *chosen])
+        words = argv[3:5] if condition else argv[3:4]
+        client.replay_as([b"HPEXPIREAT", key, b"%d" % moment, *words, b"%d" % len(chosen), *chosen])
     return answers
 
 
@@ -674,7 +674,7 @@ def hgetex(client: Client, argv: list[bytes]) -> Reply:
         client.db.due_fields.watch(key, found.soonest)
         client.db.changed(key, HASH, b"hexpire" if moment >= 0 else b"hpersist", changed)
         start = [b"HPEXPIREAT", key, b"%d" % moment] if moment >= 0 else [b"HPERSIST", key]
-        client.replay_as([*start, b"FIELDS", b"%d" % len(fields), *fields])
+        client.replay_as([*start, *argv[at:]])
     return values
 
 
@@ -712,9 +712,8 @@ def hsetex(client: Client, argv: list[bytes]) -> Reply:
             found.set_due(field, request.moment)
         db.due_fields.watch(key, found.soonest)
         db.changed(key, HASH, b"hexpire", 0)
-        words = [request.condition] if request.condition else []
-        count = b"%d" % len(fields)
-        client.replay_as([b"HSETEX", key, *words, b"PXAT", b"%d" % request.moment, b"FIELDS", count, *pairs])
+        at = request.unit_at
+        client.replay_as([b"HSETEX", *argv[1:at], b"PXAT", b"%d" % request.moment, *argv[at + 2 :]])
     return 1
 
 
@@ -724,6 +723,7 @@ class SetexRequest:
     def __init__(self, argv: list[bytes], now_ms: int) -> None:
         self.condition = b""
         self.unit = b""
+        self.unit_at = 0  # where it stands
         self.moment = -1
         self.first = 0  # where the first field stands
         at = 2
@@ -740,6 +740,7 @@ class SetexRequest:
                 if self.unit:
                     raise RedisError(HSETEX_EXPIRIES)
                 self.unit = word
+                self.unit_at = at
                 if word != b"KEEPTTL":
                     at += 1
                     if at >= len(argv):
