@@ -1,4 +1,4 @@
-"""What commands leave for the append-only file and the replicas makes the same data again, whatever was drawn at random, timed or blocked."""
+"""What commands leave for the append-only file and the replicas makes the same data again, whatever was random, timed or blocked."""
 
 from __future__ import annotations
 

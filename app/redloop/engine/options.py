@@ -45,6 +45,8 @@ from redloop.errors import (
 from redloop.numbers import as_float, as_long_double, parse_float, parse_int, parse_int_between
 
 MAX_INT: Final = 9223372036854775807
+_INFINITIES: Final = {b"-inf": -math.inf, b"+inf": math.inf, b"inf": math.inf}
+_NUMERIC: Final = b"0123456789.-+eE"
 MAX_ID_PART: Final = 18446744073709551615
 
 
@@ -164,11 +166,14 @@ def score_bound(text: bytes) -> tuple[float, bool]:
     exclusive = text.startswith(b"(")
     if exclusive:
         text = text[1:]
+    infinite = _INFINITIES.get(text)
+    if infinite is not None:
+        return infinite, exclusive
     if not text:
         return 0.0, exclusive
     try:
         # float() also takes what C does not: blanks around and underscores between the digits.
-        number = math.nan if b"_" in text or text != text.strip() else float(text)
+        number = float(text) if not text.strip(_NUMERIC) or not (b"_" in text or text != text.strip()) else math.nan
     except ValueError:
         number = math.nan
     if math.isnan(number):

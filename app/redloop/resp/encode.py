@@ -118,6 +118,11 @@ def encode_items(items: list[object], out: list[bytes], resp3: bool) -> None:
                 out.append(BULK_HEADERS[size] if size < _TABLE else b"$%d\r\n" % size)
                 open_end = True
             out.append(item)
+        elif isinstance(item, float) and not resp3:
+            text = format_double(item)
+            out.append(_INNER_HEADERS[len(text)] if open_end else BULK_HEADERS[len(text)])
+            out.append(text)
+            open_end = True
         else:
             if open_end:
                 out.append(CRLF)

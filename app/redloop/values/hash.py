@@ -25,9 +25,7 @@ VALUE: Final = b"\xc0"
 PACKED_FIELDS: Final = 32
 PACKED_BYTES: Final = 1024
 COLD: Final = 100
-"""Fields a hash may be asked for before it is worth a table."""
-FEW: Final = 4
-"""Fields that are found as quickly without."""
+"""Fields a packed hash may be asked for, or that may be changed, before it is worth a table."""
 NEVER: Final = 1 << 60
 
 
@@ -41,7 +39,7 @@ class Hash:
     def __init__(self) -> None:
         self.count: i64 = 0
         self.packed = b""  # all fields, while `table` is None
-        self.uses: i64 = 0  # how often a field was asked for meanwhile
+        self.uses: i64 = 0  # how often a field was asked for or changed meanwhile
         self.table: Table | None = None
 
         # What Redis's conversion rules go by.
@@ -84,7 +82,7 @@ class Hash:
     def get(self, field: bytes) -> bytes | None:
         if self.table is None:
             self.uses += 1
-            if self.uses > COLD and self.count > FEW:
+            if self.uses > COLD:
                 return self._get_unpacked(field)
             packed = self.packed
             mark = b"\xc1%b\xc0" % field
@@ -115,6 +113,7 @@ class Hash:
             packed = self.packed
             if (
                 self.count < PACKED_FIELDS
+                and self.uses <= COLD
                 and len(packed) + len(field) + len(value) < PACKED_BYTES
                 and (field.isascii() or not marked(field))
                 and (value.isascii() or not marked(value))
@@ -125,6 +124,7 @@ class Hash:
                     self.packed = b"".join((packed, mark, value))
                     self.count += 1
                     return True
+                self.uses += 1
                 start += len(mark)
                 end = packed.find(FIELD, start)
                 self.packed = packed[:start] + value if end < 0 else b"".join((packed[:start], value, packed[end:]))

@@ -20,6 +20,8 @@ from redloop.values.table import Table
 MARK: Final = b"\xc1"
 PACKED_MEMBERS: Final = 32
 PACKED_BYTES: Final = 1024
+COLD: Final = 100
+"""Members a packed set may be asked for before it is worth a table."""
 
 INTSET: Final = 0
 LISTPACK: Final = 1
@@ -43,13 +45,14 @@ def is_integer(member: bytes) -> bool:
 class Set:
     """A set of bytes."""
 
-    __slots__ = ("count", "kind", "longest", "packed", "table")
+    __slots__ = ("count", "kind", "longest", "packed", "table", "uses")
 
     type_name: Final = b"set"
 
     def __init__(self) -> None:
         self.count: i64 = 0
         self.packed = b""  # all members, while `table` is None
+        self.uses: i64 = 0  # how often a member was asked for or added again meanwhile
         self.table: Table | None = None
 
         # What Redis's conversion rules go by.
@@ -62,7 +65,10 @@ class Set:
     def __contains__(self, member: bytes) -> bool:
         table = self.table
         if table is None:
-            return b"\xc1%b\xc1" % member in self.packed and (member.isascii() or MARK not in member)
+            self.uses += 1
+            if self.uses > COLD:
+                return member in self._unpack()
+            return self._is_packed(member)
         return member in table.part(member)
 
     def encoding(self, config: Config) -> bytes:
@@ -124,19 +130,17 @@ class Set:
         table = self.table
         if table is None:
             packed = self.packed
-            if b"\xc1%b\xc1" % member in packed and (member.isascii() or MARK not in member):
+            if self._is_packed(member):
+                self.uses += 1
                 return False
             if len(member) > self.longest:
                 self.longest = len(member)
-            if self.count < PACKED_MEMBERS and len(packed) + len(member) < PACKED_BYTES and (member.isascii() or MARK not in member):
+            fits = self.count < PACKED_MEMBERS and len(packed) + len(member) < PACKED_BYTES
+            if fits and self.uses <= COLD and (member.isascii() or MARK not in member):
                 self.packed = b"%b%b\xc1" % (packed or MARK, member)
                 self.count += 1
                 return True
-            table = Table()
-            for other in self._split():
-                table.set(other, True)
-            self.table = table
-            self.packed = b""
+            table = self._unpack()
         if not table.set(member, True):
             return False
         if len(member) > self.longest:
@@ -147,13 +151,26 @@ class Set:
     def remove(self, member: bytes) -> bool:
         table = self.table
         if table is None:
-            if member not in self:
+            if not self._is_packed(member):
                 return False
             self.packed = self.packed.replace(b"\xc1%b\xc1" % member, MARK, 1) if self.count > 1 else b""
         elif table.pop(member) is None:
             return False
         self.count -= 1
         return True
+
+    def _is_packed(self, member: bytes) -> bool:
+        return b"\xc1%b\xc1" % member in self.packed and (member.isascii() or MARK not in member)
+
+    def _unpack(self) -> Table:
+        table = self.table
+        if table is None:
+            table = Table()
+            for member in self._split():
+                table.set(member, True)
+            self.table = table
+            self.packed = b""
+        return table
 
     # --- all members ---------------------------------------------------------------------------------------------------------------
 
