@@ -8,7 +8,7 @@ blocking time-outs and the slow log all follow. Nothing else in redloop reads th
 
 from __future__ import annotations
 
-from time import perf_counter_ns, time_ns
+from time import perf_counter_ns, sleep, time_ns
 from typing import Final
 
 from mypy_extensions import i64
@@ -50,6 +50,12 @@ class Clock:
             self._set_wall(time_ns() // 1_000_000)
         return now
 
+    def sleep(self, seconds: float) -> None:
+        """Stops everything for a while (DEBUG SLEEP, and nothing else)."""
+        if seconds > 0:
+            sleep(seconds)
+        self.refresh()
+
     def refresh(self) -> None:
         """Brings `now_ms()` up to date."""
         self._read_at = _monotonic()
@@ -87,6 +93,9 @@ class ManualClock(Clock):
 
     def monotonic_ns(self) -> int:
         return self._now_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(max(0, int(seconds * 1000)))
 
     def tick(self) -> i64:
         return self._now_ns

@@ -112,6 +112,18 @@ def not_for_subscribers(name: str) -> str:
     return f"ERR Can't execute '{name}': only {allowed} are allowed in this context"
 
 
+# -- DEBUG -----------------------------------------------------------------------------------------------------------
+
+DEBUG_NOT_ALLOWED: Final = (
+    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, '
+    "otherwise you need to set this option in the configuration file, and then restart the server."
+)
+DEBUG_PROTOCOL_TYPES: Final = (
+    "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|"
+    "true|false"
+)
+PUSH_NEEDS_RESP3: Final = "ERR RESP2 is not supported by this command"
+
 # -- the state of the server -----------------------------------------------------------------------------------------
 
 NOAUTH: Final = "NOAUTH Authentication required."

@@ -279,9 +279,9 @@ class Database:
         if self.keyspace.savers:
             self.for_write(key)
         segment = self.segment(key)
-        self._store(segment, key, value)
-        if segment.expires and segment.expires.pop(key, None) is not None:
+        if segment.expires and not self._is_due(segment, key) and segment.expires.pop(key, None) is not None:
             self.volatile -= 1
+        self._store(segment, key, value)
 
     def load(self, key: bytes, value: object, due: int, stamp: object) -> bool:
         """Puts a key that a file holds, with what is known of its last use; tells nobody. False if there is such a key already."""
@@ -309,7 +309,10 @@ class Database:
         """Sets `key` to `value` and leaves its expiry as it is."""
         if self.keyspace.savers:
             self.for_write(key)
-        self._store(self.segment(key), key, value)
+        segment = self.segment(key)
+        if segment.expires:
+            self._is_due(segment, key)  # then there is no expiry to leave
+        self._store(segment, key, value)
 
     def update(self, key: bytes, value: object) -> None:
         """Sets `key`, which `find_for_write` has just found, to `value`."""

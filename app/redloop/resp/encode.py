@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from redloop.errors import RedisError
 from redloop.numbers import format_double
-from redloop.resp.replies import NOTHING, NULL_ARRAY, BigNumber, Mark, Members, Pairs, Push, Several, Simple, Verbatim
+from redloop.resp.replies import NOTHING, NULL_ARRAY, Attributed, BigNumber, Mark, Members, Pairs, Push, Several, Simple, Verbatim
 
 CRLF: Final = b"\r\n"
 NULL2: Final = b"$-1\r\n"
@@ -174,6 +174,12 @@ def _encode_rare(reply: object, out: list[bytes], resp3: bool) -> None:
         out.append(b">%d\r\n" % len(reply.items) if resp3 else array_header(len(reply.items)))
         for item in reply.items:
             encode(item, out, resp3)
+    elif isinstance(reply, Attributed):
+        if resp3:
+            out.append(b"|%d\r\n" % (len(reply.attributes.flat) // 2))
+            for item in reply.attributes.flat:
+                encode(item, out, resp3)
+        encode(reply.reply, out, resp3)
     elif isinstance(reply, Several):
         for one in reply.replies:
             encode(one, out, resp3)

@@ -60,6 +60,14 @@ class Members:
         self.items = items
 
 
+class Attributed:
+    """A reply with attributes before it in RESP3; in RESP2 the reply alone."""
+
+    def __init__(self, attributes: Pairs, reply: object) -> None:
+        self.attributes = attributes
+        self.reply = reply
+
+
 class BigNumber:
     """An integer beyond 64 bits: a big number in RESP3, a bulk string in RESP2."""
 
