@@ -116,7 +116,7 @@ class Config(Settings):
             for name, directive, _ in wanted:
                 self._notify(name, directive, called)
         except ConfigError:
-            for directive, value in reversed(before):
+            for directive, value in before[::-1]:
                 setattr(self, directive.attribute, value)
             for listener in called:
                 with suppress(ConfigError):
