@@ -39,7 +39,7 @@ DAY_MS: Final = 86_400_000
     "INFO [section [section ...]]",
     "The figures of the server, in sections: the usual ones, those that are named, or all of them (all, everything).",
     LOADING | STALE, since="1.0.0", complexity="O(1)",
-    tips="nondeterministic_output request_policy:all_shards response_policy:special", acl="dangerous", added={"7.0.0": "section"},
+    tips="nondeterministic_output request_policy:all_shards response_policy:special", acl="dangerous",
 )
 def info(client: Client, argv: list[bytes]) -> Reply:
     wanted = {word.lower().decode("latin-1") for word in argv[1:]} or {"default"}
