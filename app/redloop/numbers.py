@@ -97,6 +97,8 @@ _INFINITE: Final[dict[bytes, float]] = {
 
 def as_float(raw: bytes) -> float | None:
     """The double that `raw` spells; None also where it is too large, vanishes to zero, or is nan."""
+    if len(raw) < 16 and raw.isdigit():
+        return float(raw)
     if raw.strip(_DECIMAL_CHARACTERS):
         infinite = _INFINITE.get(raw.lower()) if len(raw) <= 9 else None
         return infinite if infinite is not None else _hexadecimal_float(raw)

@@ -95,7 +95,7 @@ def zadd(client: Client, argv: list[bytes]) -> Reply:
     changes_count = False
     increment = False
     at = 2
-    while at < len(argv):
+    while at < len(argv) and argv[at].isalpha():
         word = argv[at].upper()
         if word == b"NX":
             conditions |= NX

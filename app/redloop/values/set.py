@@ -132,6 +132,8 @@ class Set:
             packed = self.packed
             if self._is_packed(member):
                 self.uses += 1
+                if self.uses > COLD:
+                    self._unpack()
                 return False
             if len(member) > self.longest:
                 self.longest = len(member)
