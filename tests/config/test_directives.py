@@ -11,7 +11,8 @@ DECLARATIONS = {"users", "renamed_commands"}
 
 
 def test_every_setting_has_a_directive_and_the_other_way_round() -> None:
-    assert {directive.attribute for directive in DIRECTIVES} == {name for name in dir(Settings()) if not name.startswith("_")} - DECLARATIONS
+    settings = {name for name in dir(Settings()) if not name.startswith("_")}
+    assert {directive.attribute for directive in DIRECTIVES} == settings - DECLARATIONS
 
 
 def test_no_two_directives_share_a_name() -> None:

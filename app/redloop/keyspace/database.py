@@ -22,6 +22,7 @@ from mypy_extensions import i64
 from redloop.clock import Clock
 from redloop.events import EXPIRED, FLUSHED, KEY_MISS, NEW, SWAPPED
 from redloop.keyspace.due_fields import DueFields
+from redloop.keyspace.scanning import Orders
 from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK, SPARSE, Segment
 from redloop.values.hash import NEVER, Hash
 
@@ -129,6 +130,7 @@ class Database:
         self.directory: list[Segment] = [self._root]
         self._depth: i64 = 0
         self._shift: i64 = POSITION_BITS
+        self._orders = Orders()
 
     # --- finding -----------------------------------------------------------------------------------------------------------------
 
@@ -333,6 +335,7 @@ class Database:
         after: i64 = len(values)
         if after != before:
             self.size += 1
+            segment.changes += 1
             if after > CAPACITY:
                 self._split(segment, key)
             if self.keyspace.listeners:
@@ -486,21 +489,17 @@ class Database:
         while True:
             segment = self.directory[position >> self._shift]
             bits: i64 = POSITION_BITS - segment.depth
-            end: i64 = ((position >> bits) + 1) << bits  # of the segment's range
-            ahead = [(hash(key) & POSITION_MASK, key) for key in segment.values]
-            if position > end - (1 << bits):
-                ahead = [entry for entry in ahead if entry[0] >= position]
-            room = count - len(found)
-            if len(ahead) > room:
-                ahead.sort()
-                last = ahead[room - 1][0]
-                while room < len(ahead) and ahead[room][0] == last:
-                    room += 1
-                found.extend([entry[1] for entry in ahead[:room]])
-                if room < len(ahead):
-                    return ahead[room][0], found
+            first: i64 = (position >> bits) << bits
+            end: i64 = first + (1 << bits)
+            if position == first and len(segment.values) <= count - len(found):
+                found.extend(segment.values)
             else:
-                found.extend([entry[1] for entry in ahead])
+                following = self._orders.take(segment, position, first, count - len(found), found)
+                if following >= 0 and len(found) >= count:
+                    return following, found
+                if following >= 0:  # some of the keys were gone
+                    position = following
+                    continue
             if end > POSITION_MASK:
                 return 0, found
             if len(found) >= count:
@@ -531,6 +530,7 @@ class Database:
         return dropped
 
     def _reset(self) -> None:
+        self._orders.clear()
         self._root = Segment(0)
         self.directory = [self._root]
         self._depth = 0

@@ -24,7 +24,7 @@ class Segment:
 
     `values`: key to value. `expires`: key to the millisecond it is due, only keys with an expiry. `accessed`: key to the second of its
     last use, or to its LFU counter, only keys used since that is kept; `used`: the second of the last use of any key, before it was.
-    `soonest`: no key in `expires` is due before it.
+    `soonest`: no key in `expires` is due before it. `changes` counts the keys that came and went.
     """
 
     def __init__(self, depth: int) -> None:
@@ -32,6 +32,7 @@ class Segment:
         self.expires: dict[bytes, int] = {}
         self.accessed: dict[bytes, object] = {}  # int, unboxed only when it is asked for
         self.used: int = 0
+        self.changes: i64 = 0
         self.depth: i64 = depth
         self.soonest: int = 0
 
@@ -67,10 +68,12 @@ class Segment:
         self.accessed.update(other.accessed)
         self.used = max(self.used, other.used)
         self.depth -= 1
+        self.changes += 1
 
     def discard(self, key: bytes) -> None:
         """Drops `key`, which is present, and all that stands beside it."""
         del self.values[key]
+        self.changes += 1
         if self.accessed:
             self.accessed.pop(key, None)
         if self.expires:
