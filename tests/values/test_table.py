@@ -19,7 +19,7 @@ def filled(count: int) -> Table:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3000), st.integers(1, 400)), max_size=30))
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3000), st.integers(1, 400)), max_size=30) | st.just([(True, 0, 9000), (False, 0, 8990)]))
 def test_a_table_behaves_as_a_dict(steps: list[tuple[bool, int, int]]) -> None:
     """Runs of insertions and deletions leave what they leave in a dict, in whatever directory."""
     table, model = Table(), dict[bytes, object]()
@@ -38,6 +38,7 @@ def test_a_table_behaves_as_a_dict(steps: list[tuple[bool, int, int]]) -> None:
     assert dict(zip(flat[::2], flat[1::2], strict=True)) == model
     assert all(table.get(key) == value and key in table for key, value in model.items())
     assert sum(len(part) for part in table.parts()) == len(model)
+    assert table.deepest == sum(1 for depth in table.depths if depth == table.depth) > 0
 
 
 def test_a_small_table_keeps_order() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 BLOCK_BITS: Final = 6
 BLOCK: Final = 1 << BLOCK_BITS
 
@@ -56,14 +58,21 @@ class Counts:
     def find(self, position: int) -> tuple[int, int]:
         """The chunk that holds the item at `position`, and its place there; past the end, one past the last item."""
         blocks, counts = self.blocks, self.counts
-        block = 0
-        last = len(blocks) - 1
-        while block < last and position >= blocks[block]:
-            position -= blocks[block]
+        left: i64 = position
+        block: i64 = 0
+        last: i64 = len(blocks) - 1
+        while block < last:
+            size: i64 = blocks[block]
+            if left < size:
+                break
+            left -= size
             block += 1
-        chunk = block << BLOCK_BITS
+        chunk: i64 = block << BLOCK_BITS
         last = len(counts) - 1
-        while chunk < last and position >= counts[chunk]:
-            position -= counts[chunk]
+        while chunk < last:
+            size = counts[chunk]
+            if left < size:
+                break
+            left -= size
             chunk += 1
-        return chunk, min(position, counts[chunk])
+        return chunk, min(left, counts[chunk])

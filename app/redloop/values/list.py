@@ -21,6 +21,7 @@ from redloop.values.listpack import HEADER, entry_size
 SEPARATOR: Final = b"\xc1"
 PACKED_ITEMS: Final = 64
 PACKED_BYTES: Final = 1024
+FEW: Final = 32
 SAFETY: Final = 8192
 """The bytes of a node that is limited by a number of items."""
 
@@ -294,6 +295,7 @@ class Nodes:
         self.unstage()
         wanted = abs(count) if count else -1
         removed = 0
+        empty: list[int] = []
         size: i64 = entry_size(value)
         order = range(len(self.chunks)) if count >= 0 else range(len(self.chunks) - 1, -1, -1)
         for chunk in order:
@@ -308,13 +310,15 @@ class Nodes:
                 remove_some(items, value, matches, count < 0)
             self.sizes[chunk] -= matches * size
             removed += matches
+            if not self.chunks[chunk]:
+                empty.append(chunk)
+            elif self.counts is not None:
+                self.counts.add(chunk, -matches)
             if removed == wanted:
                 break
-        if removed:
-            empty = [i for i in range(len(self.chunks)) if not self.chunks[i]]
-            for chunk in reversed(empty):
-                self.drop(chunk, chunk + 1)
-            self.counts = None
+        empty.sort(reverse=True)
+        for chunk in empty:
+            self.drop(chunk, chunk + 1)
         return removed
 
     def trim(self, start: int, stop: int) -> None:
@@ -616,6 +620,12 @@ class List:
             self.count = 0
         elif self.nodes is None:
             self._repack(self.items()[start:stop])
+        elif start + self.count - stop <= FEW:
+            # A list that is kept at a length: a few items at the ends go as if popped.
+            for _ in range(self.count - stop):
+                self.pop_tail(fill)
+            for _ in range(start):
+                self.pop_head(fill)
         else:
             self.nodes.trim(start, stop)
             self.count = stop - start

@@ -20,24 +20,32 @@ from mypy_extensions import i64
 ORDERED: Final = 680
 """Entries a table may hold in one dict, in their order: above the default threshold of any compact encoding (1024 slots are full)."""
 
-CAPACITY: Final = 170
-"""Entries each of several dicts may hold before it splits (a dict of 256 slots is full): drawing one at random walks half of that."""
+CAPACITY: Final = 42
+"""Entries each of several dicts may hold before it splits (a dict of 64 slots is full). Drawing one at random walks half of that."""
 
-SPARSE: Final = 85
+SPARSE: Final = 21
 """Two neighbouring dicts with fewer entries together become one."""
+
+SPREAD_BITS: Final = 5
+"""The depth at which a table that grows past one dict goes on: ORDERED entries are then about half a CAPACITY each."""
 
 POSITION_BITS: Final = 48
 POSITION_MASK: Final = (1 << POSITION_BITS) - 1
 
 
+def _first(entry: tuple[int, bytes]) -> int:
+    return entry[0]
+
+
 class Table:
     """A mapping of bytes to objects other than None."""
 
-    __slots__ = ("count", "depth", "depths", "directory", "root")
+    __slots__ = ("count", "deepest", "depth", "depths", "directory", "root")
 
     def __init__(self) -> None:
         self.count: i64 = 0
         self.depth: i64 = 0
+        self.deepest: i64 = 1  # dicts that need the directory's depth
         self.root: dict[bytes, object] = {}
         self.directory: list[dict[bytes, object]] = [self.root]
         self.depths: list[int] = [0]
@@ -75,7 +83,7 @@ class Table:
         if value is not None:
             self.count -= 1
             left: i64 = len(part)
-            if self.depth > 0 and left < SPARSE and left & 15 == 0:
+            if self.depth > 0 and left < SPARSE and left & 7 == 0:
                 self._merge(key)
         return value
 
@@ -120,6 +128,7 @@ class Table:
         twin = Table()
         twin.count = self.count
         twin.depth = self.depth
+        twin.deepest = self.deepest
         twin.depths = self.depths.copy()
         directory: list[dict[bytes, object]] = []
         slot: i64 = 0
@@ -148,8 +157,10 @@ class Table:
             if position == end - (1 << bits) and len(part) <= room:
                 found.extend(part)
             else:
-                ahead = sorted([(hash(key) & POSITION_MASK, key) for key in part])
-                ahead = [entry for entry in ahead if entry[0] >= position]
+                ahead = [(hash(key) & POSITION_MASK, key) for key in part]
+                if position > end - (1 << bits):
+                    ahead = [entry for entry in ahead if entry[0] >= position]
+                ahead.sort(key=_first)
                 take: i64 = room
                 while take < len(ahead) and ahead[take][0] == ahead[take - 1][0]:
                     take += 1
@@ -176,14 +187,15 @@ class Table:
     # --- the directory -------------------------------------------------------------------------------------------------------------
 
     def _spread(self) -> None:
-        """Deals the one dict out to eight."""
-        parts: list[dict[bytes, object]] = [{} for _ in range(8)]
+        """Deals the one dict out to many."""
+        parts: list[dict[bytes, object]] = [{} for _ in range(1 << SPREAD_BITS)]
         for key, value in self.root.items():
             position: i64 = hash(key)
-            parts[(position & POSITION_MASK) >> (POSITION_BITS - 3)][key] = value
+            parts[(position & POSITION_MASK) >> (POSITION_BITS - SPREAD_BITS)][key] = value
         self.directory = parts
-        self.depths = [3] * 8
-        self.depth = 3
+        self.depths = [SPREAD_BITS] * len(parts)
+        self.depth = SPREAD_BITS
+        self.deepest = len(parts)
         self.root = parts[0]
 
     def _split(self, key: bytes) -> None:
@@ -205,6 +217,8 @@ class Table:
                 high[member] = value
             else:
                 low[member] = value
+        if depth == self.depth:
+            self.deepest += 2
         # The dict's run of directory entries is one aligned block; its halves go to the new two.
         half: i64 = 1 << (self.depth - depth)
         first: i64 = slot & ~(2 * half - 1)
@@ -217,16 +231,16 @@ class Table:
         self.depths[slot] = depth
 
     def _double(self) -> None:
-        directory: list[dict[bytes, object]] = []
-        depths: list[int] = []
-        for part, depth in zip(self.directory, self.depths, strict=True):
-            directory.append(part)
-            directory.append(part)
-            depths.append(depth)
-            depths.append(depth)
+        directory = self.directory * 2
+        directory[::2] = self.directory
+        directory[1::2] = self.directory
+        depths = self.depths * 2
+        depths[::2] = self.depths
+        depths[1::2] = self.depths
         self.directory = directory
         self.depths = depths
         self.depth += 1
+        self.deepest = 0
 
     def _merge(self, key: bytes) -> None:
         """Joins the dict that holds `key` and its neighbour when both are sparse; halves the directory when nothing needs its depth."""
@@ -242,8 +256,11 @@ class Table:
         merged.update(self.directory[first + run])
         for step in range(2 * run):
             self._place(first + step, merged, depth - 1)
-        while self.depth > 0 and max(self.depths) < self.depth:
+        if depth == self.depth:
+            self.deepest -= 2
+        while self.depth > 0 and self.deepest == 0:
             self.directory = self.directory[::2]
             self.depths = self.depths[::2]
             self.depth -= 1
+            self.deepest = self.depths.count(int(self.depth))
         self.root = self.directory[0]
