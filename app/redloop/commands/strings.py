@@ -6,6 +6,8 @@ PEXPIREAT, PERSIST, DEL), what depends on floating point as its result.
 
 from __future__ import annotations
 
+from typing import Final
+
 from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, WRITE, family
 from redloop.engine.options import Options, expiry_moment
@@ -28,6 +30,9 @@ from redloop.resp.replies import OK, Pairs, Reply
 from redloop.values import strings
 
 command = family("string")
+
+SURELY_FITS: Final = 1 << 61
+"""Compiled code compares integers below this without making objects of them."""
 
 # --- reading ---------------------------------------------------------------------------------------------------------------------
 
@@ -428,7 +433,7 @@ def decrby(client: Client, argv: list[bytes]) -> Reply:
     return _add(client, argv[1], -decrement)
 
 
-def _add(client: Client, key: bytes, increment: int) -> int:
+def _add(client: Client, key: bytes, increment: int) -> object:
     db = client.db
     value = db.find_for_write(key)
     if isinstance(value, int):
@@ -437,14 +442,15 @@ def _add(client: Client, key: bytes, increment: int) -> int:
         total = increment
     else:
         total = parse_int(strings.text(value)) + increment
-    if not INT64_MIN <= total <= INT64_MAX:
+    if not -SURELY_FITS < total < SURELY_FITS and not INT64_MIN <= total <= INT64_MAX:
         raise RedisError(OVERFLOW)
+    stored: object = total  # one object for the keyspace and the reply
     if value is None:
-        db.put(key, total)
+        db.put(key, stored)
     else:
-        db.update(key, total)
+        db.update(key, stored)
     db.changed(key, STRING, b"incrby")
-    return total
+    return stored
 
 
 @command(
