@@ -482,6 +482,8 @@ def brpoplpush(client: Client, argv: list[bytes]) -> Reply:
 def _block_move(client: Client, argv: list[bytes], from_left: bool, to_left: bool, timeout: int, plain: list[bytes]) -> Reply:
     item = _move(client, argv[1], argv[2], from_left, to_left)
     if item is None:
+        if client.may_not_block:
+            return None
         return block(client, argv, [argv[1]], timeout, NULL_ARRAY, List.type_name)
     client.replay_as(plain)
     return item
