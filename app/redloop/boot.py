@@ -24,6 +24,7 @@ from redloop.engine.durability import Durability, DurabilityError
 from redloop.engine.features import install
 from redloop.engine.limits import Limits
 from redloop.engine.server import REDIS_VERSION, Server
+from redloop.errors import SHUTDOWN_FAILED, RedisError
 from redloop.listening import ListenError, Listening, fit_descriptors, follow_maxclients
 from redloop.logs import FORMATTER, LEVELS, NOTICE, configure
 
@@ -83,6 +84,7 @@ class Instance:
         except DurabilityError as error:
             raise BootError(str(error)) from None
         server.cron.every(1000, self.durability.rewrite_if_grown)
+        server.cron.every(100, self.durability.saving.check)
         if self.config.port:
             log.log(NOTICE, "Ready to accept connections tcp")
         if self.config.unixsocket:
@@ -105,12 +107,17 @@ class Instance:
 
     def _shutdown(self, save: bool | None, force: bool) -> None:
         log.log(NOTICE, "User requested shutdown...")
-        self.request_stop()
+        if not self.request_stop(save, force):
+            raise RedisError(SHUTDOWN_FAILED)
 
-    def request_stop(self) -> None:
-        """Begins to stop; `stopped` tells when that is done."""
+    def request_stop(self, save: bool | None = None, force: bool = False) -> bool:
+        """Begins to stop, `stopped` tells when that is done; False if the data cannot be saved and must be (`save`: None as configured)."""
         if self._stopping is None:
+            if not self.durability.save_finally(save) and not force:
+                log.warning("Errors trying to shut down the server. Check the logs for more information.")
+                return False
             self._stopping = self._loop.create_task(self.stop())
+        return True
 
     def _connection(self) -> Connection:
         return Connection(self.limits.admit)

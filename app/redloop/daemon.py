@@ -89,8 +89,11 @@ class Supervisor:
             log.warning("Could not notify systemd: %s", error.strerror)
 
 
-def install_signals(stop: Callable[[], None]) -> None:
-    """SIGTERM and SIGINT call `stop`, a second one exits at once; SIGHUP is harmless. For the main thread's running loop."""
+def install_signals(stop: Callable[[], bool]) -> None:
+    """SIGTERM and SIGINT call `stop`, which may refuse; if it did not, a second one exits at once. SIGHUP is harmless.
+
+    For the main thread's running loop.
+    """
     loop = asyncio.get_running_loop()
     seen: list[int] = []
 
@@ -98,10 +101,13 @@ def install_signals(stop: Callable[[], None]) -> None:
         if seen:
             log.warning("You insist... exiting now.")
             os._exit(1)
-        seen.append(number)
-        log.log(NOTICE, "Received %s scheduling shutdown...", signal.Signals(number).name)
+        name = signal.Signals(number).name
+        log.log(NOTICE, "Received %s scheduling shutdown...", name)
         log.log(NOTICE, "User requested shutdown...")
-        stop()
+        if stop():
+            seen.append(number)
+        else:
+            log.warning("%s received but errors trying to shut down the server, check the logs for more information", name)
 
     def receive_elsewhere(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(receive, number)

@@ -146,6 +146,13 @@ MISCONF_SNAPSHOT: Final = (
     "(stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 )
 WAITAOF_WITHOUT_AOF: Final = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+BGSAVE_IN_PROGRESS: Final = "ERR Background save already in progress"
+BGSAVE_DURING_REWRITE: Final = (
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever "
+    "possible."
+)
+SAVE_FAILED: Final = "ERR"
+SHUTDOWN_FAILED: Final = "ERR Errors trying to SHUTDOWN. Check logs."
 REWRITE_IN_PROGRESS: Final = "ERR Background append only file rewriting already in progress"
 BUSY_SCRIPT: Final = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
 BUSY_FUNCTION: Final = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."

@@ -366,9 +366,10 @@ async def rewritten(server: Server) -> None:
     await wait_until(lambda: server.durability._task is None)
 
 
-def test_a_rewrite_while_writes_go_on_loses_and_repeats_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rdb", [False, True])
+def test_a_rewrite_while_writes_go_on_loses_and_repeats_nothing(tmp_path: Path, rdb: bool) -> None:
     async def scene() -> None:
-        async with running(tmp_path) as server:
+        async with running(tmp_path, aof_use_rdb_preamble=rdb) as server:
             talker = Talker(server)
             talker.send(*[f"SET n:{number} {number}" for number in range(3000)], "SELECT 2", "RPUSH l a b", "SELECT 0")
             assert talker.send("BGREWRITEAOF", "BGREWRITEAOF") == (
@@ -390,8 +391,9 @@ def test_a_rewrite_while_writes_go_on_loses_and_repeats_nothing(tmp_path: Path) 
             assert talker.send("SELECT 2", "LRANGE l 0 -1") == b"+OK\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n"
 
     play(scene())
-    assert [line.split()[1] for line in manifest(tmp_path)] == ["appendonly.aof.2.base.aof", "appendonly.aof.2.incr.aof"]
-    assert files(tmp_path) == ["appendonly.aof.2.base.aof", "appendonly.aof.2.incr.aof", "appendonly.aof.manifest"]
+    base = f"appendonly.aof.2.base.{'rdb' if rdb else 'aof'}"
+    assert [line.split()[1] for line in manifest(tmp_path)] == [base, "appendonly.aof.2.incr.aof"]
+    assert files(tmp_path) == [base, "appendonly.aof.2.incr.aof", "appendonly.aof.manifest"]
 
 
 def test_a_rewrite_that_fails_leaves_what_was(tmp_path: Path) -> None:
@@ -434,7 +436,7 @@ def test_turned_on_while_running_it_holds_what_was_there_and_what_came_after(tmp
             assert Talker(server).send("GET a", "SELECT 1", "GET b") == b"$1\r\n1\r\n+OK\r\n$1\r\n4\r\n"
 
     play(scene())
-    assert files(tmp_path) == ["appendonly.aof.1.base.aof", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"]
+    assert files(tmp_path) == ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", "appendonly.aof.manifest"]
 
 
 def test_off_and_on_again_in_one_breath_ends_on_with_everything(tmp_path: Path) -> None:

@@ -7,15 +7,19 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from redloop.clock import ManualClock
+from redloop.config import Config
+from redloop.keyspace.database import Keyspace
 from redloop.persistence.directory import AofDirectory
 from redloop.persistence.files import Files
 from redloop.persistence.loading import CommandReader, FormatError, Loader, LoadError, UnknownCommandError
+from redloop.persistence.rdb.file import FileLoader
 from redloop.resp.encode import encode_command
 from tests.compat.servers import OracleMissingError, oracle_folder
 
@@ -51,14 +55,21 @@ def load(directory: AofDirectory, truncated: bool = True) -> list[list[bytes]]:
             raise UnknownCommandError("FOO")
         replayed.append(argv)
 
+    clock = ManualClock()
+    keyspace = Keyspace(clock, 16, Random(1))
+
+    def new_rdb() -> FileLoader:
+        return FileLoader(keyspace, Config(), True, lambda code: replayed.append([b"library", code]))
+
     async def scene() -> None:
         with ThreadPoolExecutor(1) as executor:
-            loader = Loader(directory, apply, ManualClock(), executor, truncated)
+            loader = Loader(directory, apply, clock, executor, truncated, new_rdb)
             await loader.run()
             assert loader.loaded_bytes == loader.total_bytes
 
     asyncio.run(scene())
-    return replayed
+    snapshot = [[b"snapshot", key] for database in keyspace.databases for segment in database.segments() for key in segment.values]
+    return snapshot + replayed
 
 
 def names(commands: Sequence[Sequence[bytes]]) -> list[str]:
@@ -194,9 +205,24 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(directory)
 
 
-def test_an_rdb_snapshot_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="starts with an RDB snapshot, which this version cannot read"):
-        load(write(tmp_path, b"REDIS0012rest", SET_A))
+SNAPSHOT = b"REDIS0012\xf5\x03lib\xfe\x00\x00\x01k\x01v\xff" + bytes(8)
+
+
+def test_a_file_may_begin_with_a_snapshot(tmp_path: Path) -> None:
+    assert names(load(write(tmp_path, SNAPSHOT, SET_A))) == ["snapshot k", "library lib", "SET a 1"]
+    assert names(load(write(tmp_path, SNAPSHOT + SET_B, SET_A))) == ["snapshot k", "library lib", "SET b 2", "SET a 1"]
+
+
+def test_a_torn_tail_behind_a_snapshot_is_cut(tmp_path: Path) -> None:
+    directory = write(tmp_path, SNAPSHOT + SET_B + SET_A[:-3])
+    assert names(load(directory)) == ["snapshot k", "library lib", "SET b 2"]
+    assert content(directory, "appendonly.aof.1.base.aof") == SNAPSHOT + SET_B
+
+
+@pytest.mark.parametrize("size", [5, 9, 12, len(SNAPSHOT) - 9, len(SNAPSHOT) - 1])
+def test_a_torn_snapshot_is_refused(tmp_path: Path, size: int) -> None:
+    with pytest.raises(LoadError, match="Unexpected EOF reading RDB file"):
+        load(write(tmp_path, SNAPSHOT[:size], SET_A))
 
 
 # -- any bytes, any pieces -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redloop.clock import ManualClock
 from redloop.keyspace.database import Database, Keyspace
 from redloop.keyspace.segment import CAPACITY
-from redloop.persistence.snapshot import Snapshot
+from redloop.persistence.snapshot import Form, Snapshot
 from redloop.values.types import copy_value
 
 State = dict[tuple[int, bytes], tuple[bytes, int]]
@@ -30,15 +30,39 @@ def state_of(keyspace: Keyspace) -> State:
     }
 
 
-class Taker:
-    """Collects a snapshot; a key that is taken twice is an error."""
+class Taker(Form):
+    """Collects a snapshot; a key that is taken twice is an error. Every third key is large."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.state: State = {}
+        self.open: tuple[tuple[int, bytes], object, int] | None = None
+        self.steps = 0
 
-    def take(self, database: int, key: bytes, value: object, due: int) -> None:
-        assert (database, key) not in self.state
-        self.state[(database, key)] = (plain(value), due)
+    def take(self, number: int, key: bytes, value: object, due: int, used: int) -> bool:
+        assert (number, key) not in self.state
+        assert self.open is None
+        if hash(key) % 3:
+            self.state[(number, key)] = (plain(value), due)
+            return False
+        self.open = (number, key), value, due
+        self.steps = 3
+        return True
+
+    def more(self) -> bool:
+        assert self.open is not None
+        self.steps -= 1
+        if self.steps:
+            return True
+        where, value, due = self.open
+        self.state[where] = (plain(value), due)
+        self.open = None
+        return False
+
+    def detach(self) -> None:
+        assert self.open is not None
+        where, value, due = self.open
+        self.open = where, copy_value(value), due
 
 
 def key_of(number: int) -> bytes:
@@ -83,7 +107,7 @@ def test_the_snapshot_is_the_state_at_its_beginning(random: Random, keys: int, r
         if number % 5 == 0:
             database.set_expiry(key_of(number), clock.now_ms() + number)
     taker = Taker()
-    snapshot = Snapshot(keyspace, taker.take)
+    snapshot = Snapshot(keyspace, taker)
     before = state_of(keyspace)
     snapshot.begin()
     for _ in range(rounds):
@@ -116,7 +140,7 @@ def test_segments_that_merge_under_the_walk_are_seen_once() -> None:
         database.put(key_of(number), number)
     before = state_of(keyspace)
     taker = Taker()
-    snapshot = Snapshot(keyspace, taker.take)
+    snapshot = Snapshot(keyspace, taker)
     snapshot.begin()
     for number in range(4 * CAPACITY):
         database.remove(key_of(number))
@@ -130,7 +154,7 @@ def test_segments_that_merge_under_the_walk_are_seen_once() -> None:
 def test_a_cancelled_snapshot_leaves_no_trace() -> None:
     keyspace = Keyspace(ManualClock(), 1, Random(1))
     keyspace.databases[0].put(b"a", b"1")
-    snapshot = Snapshot(keyspace, Taker().take)
+    snapshot = Snapshot(keyspace, Taker())
     snapshot.begin()
     snapshot.cancel()
     assert keyspace.savers == ()

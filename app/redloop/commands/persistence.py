@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redloop.engine.blocking import block
 from redloop.engine.client import Client
-from redloop.engine.command import ADMIN, BLOCKING, FAST, LOADING, NO_ASYNC_LOADING, NOSCRIPT, STALE, family
+from redloop.engine.command import ADMIN, BLOCKING, NO_ASYNC_LOADING, NOSCRIPT, family
 from redloop.engine.durability import Durability
 from redloop.engine.options import parse_int_in_range, timeout_milliseconds
 from redloop.errors import REWRITE_IN_PROGRESS, WAITAOF_WITHOUT_AOF, RedisError
@@ -15,20 +15,8 @@ command = family("server")
 generic = family("generic")
 
 REWRITE_STARTED = Simple(b"Background append only file rewriting started")
+REWRITE_SCHEDULED = Simple(b"Background append only file rewriting scheduled")
 REPLICAS = 0  # there is no replication yet: none acknowledges anything
-
-
-@command(
-    "LASTSAVE",
-    "The unix time of the last snapshot that succeeded.",
-    ADMIN | LOADING | STALE | FAST,
-    since="1.0.0",
-    complexity="O(1)",
-    tips="nondeterministic_output",
-)
-def lastsave(client: Client, argv: list[bytes]) -> Reply:
-    durability: Durability = client.server.durability
-    return durability.last_save_seconds
 
 
 @command(
@@ -40,6 +28,9 @@ def lastsave(client: Client, argv: list[bytes]) -> Reply:
 )
 def bgrewriteaof(client: Client, argv: list[bytes]) -> Reply:
     durability: Durability = client.server.durability
+    if durability.saving.recording is not None:
+        durability.rewrite_scheduled = True
+        return REWRITE_SCHEDULED
     if not durability.start_rewrite():
         raise RedisError(REWRITE_IN_PROGRESS)
     return REWRITE_STARTED

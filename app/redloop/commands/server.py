@@ -44,6 +44,8 @@ def flushall(client: Client, argv: list[bytes]) -> Reply:
     _check_flush(argv)
     for database in client.keyspace.databases:
         database.clear()
+    if client.server.durability is not None:
+        client.server.durability.flushed()
     client.keyspace.dirty += 1
     return OK
 

@@ -18,16 +18,19 @@ from typing import Any, Final, TypeVar
 from redloop.engine.client import PARKED_DISK, Client
 from redloop.engine.command import LOADING, WRITE, Command
 from redloop.engine.peer import Peer
+from redloop.engine.saving import LoadingError, Saving
 from redloop.engine.server import Server
 from redloop.errors import LOADING as LOADING_TEXT
 from redloop.errors import RedisError, misconf_aof, wrong_arity
 from redloop.logs import NOTICE
 from redloop.persistence.aof import ALWAYS, AppendOnlyFile, Job
+from redloop.persistence.as_commands import CommandForm
 from redloop.persistence.directory import AofDirectory
 from redloop.persistence.files import Files
 from redloop.persistence.loading import Loader, LoadError, UnknownCommandError
 from redloop.persistence.manifest import ManifestError
-from redloop.persistence.rewrite import Rewrite, RewriteCancelledError
+from redloop.persistence.rdb.file import FileLoader
+from redloop.persistence.recording import Recording, RecordingCancelledError
 from redloop.resp.replies import NOTHING
 
 log = logging.getLogger("redloop.durability")
@@ -59,8 +62,12 @@ class Durability:
         self.aof.timestamps = config.aof_timestamp_enabled
         self.aof.on_change = self._follow_state
         self.aof.on_job = self._note_times
+        self.saving = Saving(server, loop, self.files, self.worker)
+        self.saving.rewriting = self.rewriting
         self.loader: Loader | None = None
-        self.rewrite: Rewrite | None = None
+        self.rewrite: Recording | None = None
+        self.rewrite_scheduled = False
+        self.rewrite_as_rdb = False
         self.enabled = False
         self._loop = loop
         self._task: asyncio.Task[None] | None = None  # a rewrite, or a turn on or off
@@ -70,7 +77,6 @@ class Durability:
         self._loaded.set()
 
         # For INFO.
-        self.last_save_seconds = server.clock.now_ms() // 1000
         self.loading_started_seconds = 0
         self.base_size = 0  # of all files when they were last loaded or rewritten
         self.older_size = 0  # of all files but the one that grows
@@ -87,14 +93,15 @@ class Durability:
 
     def expect(self) -> None:
         """Tells clients -LOADING from now on, if there is a file to load: sockets open before `start` gets to it."""
-        if self.server.config.appendonly:
+        if self.server.config.appendonly or self.saving.wanted():
             self.server.add_guard(refuse_while_loading)
 
     async def start(self) -> None:
         """Loads the data and opens the file, if there is to be one. Raises DurabilityError."""
-        if not self.server.config.appendonly:
-            return
         self.expect()
+        if not self.server.config.appendonly:
+            await self._load_snapshot()
+            return
         try:
             await self._start()
         except ManifestError as error:
@@ -107,6 +114,16 @@ class Durability:
             where = f" ({error.filename})" if error.filename else ""
             raise self._give_up(f"{error.strerror}{where}") from None
 
+    async def _load_snapshot(self) -> None:
+        self._loaded.clear()
+        try:
+            await self.saving.load()
+        except LoadingError as error:
+            raise DurabilityError(str(error)) from None
+        finally:
+            self._loaded.set()
+            self.server.remove_guard(refuse_while_loading)
+
     def _give_up(self, text: str) -> DurabilityError:
         self.directory.release()
         return DurabilityError(text)
@@ -117,7 +134,8 @@ class Durability:
         await self._load()
         self.server.clock.refresh()
         self.aof.events = self._replication_offset()
-        file, name, size = self.directory.open_last(self.aof.events)
+        base = self.saving.empty_base() if self.server.config.aof_use_rdb_preamble else b""
+        file, name, size = self.directory.open_last(self.aof.events, base)
         self.base_size = self.directory.size()
         self.older_size = self.base_size - size
         self.aof.open(file, name, size)
@@ -127,7 +145,8 @@ class Durability:
     async def _load(self) -> None:
         server = self.server
         replay = Replay(server)
-        self.loader = Loader(self.directory, replay.apply, server.clock, self.executor, server.config.aof_load_truncated)
+        truncated = server.config.aof_load_truncated
+        self.loader = Loader(self.directory, replay.apply, server.clock, self.executor, truncated, self._new_preamble)
         self._loaded.clear()
         self.loading_started_seconds = server.clock.now_ms() // 1000
         server.keyspace.expiring = False
@@ -140,6 +159,9 @@ class Durability:
             server.keyspace.expiring = True
             server.remove_guard(refuse_while_loading)
 
+    def _new_preamble(self) -> FileLoader:
+        return self.saving.loader(preamble=True)
+
     def _replication_offset(self) -> int:
         """Where the last increment ends, as far as its manifest says so."""
         last = self.directory.manifest.increments[-1:]
@@ -149,6 +171,18 @@ class Durability:
             return last[0].end_offset
         return last[0].start_offset + self.files.size(self.directory.path(last[0].name))
 
+    def save_finally(self, wanted: bool | None) -> bool:
+        """Before the end: saves a snapshot if that is `wanted`, or as configured (None); False if it failed. Nothing may change then."""
+        if not self.saving.save_finally(wanted):
+            return False
+        self.server.add_guard(self._hold_everyone)
+        return True
+
+    def flushed(self) -> None:
+        """FLUSHALL has emptied everything."""
+        if self.loader is None:
+            self.saving.flushed()
+
     async def stop(self) -> bool:
         """Brings everything to disk and closes the file; False if the disk would not have it."""
         error: OSError | None = None
@@ -156,7 +190,10 @@ class Durability:
         self.server.add_guard(self._hold_everyone)
         if self.loader is not None:
             self.loader.cancel()
-            await self._loaded.wait()
+        if self.saving.loading is not None:
+            self.saving.loading.loader.cancelled = True
+        await self._loaded.wait()
+        await self.saving.stop()
         if self.rewrite is not None:
             self.rewrite.cancel()
         if self._task is not None:
@@ -204,10 +241,15 @@ class Durability:
 
     # --- rewriting ---------------------------------------------------------------------------------------------------------------
 
+    def rewriting(self) -> bool:
+        """Whether a rewrite is under way."""
+        return self._task is not None
+
     def start_rewrite(self) -> bool:
         """BGREWRITEAOF; False if something of the kind is under way."""
         if self._task is not None or self._stopping:
             return False
+        self.rewrite_scheduled = False
         self._run(self._rewrite())
         return True
 
@@ -215,6 +257,10 @@ class Durability:
         """Rewrites what has outgrown auto-aof-rewrite-percentage and auto-aof-rewrite-min-size; called by a timer."""
         config = self.server.config
         size = self.size()
+        if self.saving.recording is not None:
+            return
+        if self.rewrite_scheduled:
+            self.start_rewrite()
         if not self.enabled or self._task is not None or not config.auto_aof_rewrite_percentage or size < config.auto_aof_rewrite_min_size:
             return
         growth = size * 100 // max(self.base_size, 1) - 100
@@ -243,15 +289,25 @@ class Durability:
         task.result()
         self._follow_appendonly()
 
-    def _new_rewrite(self) -> Rewrite:
+    def _new_rewrite(self) -> Recording:
         server = self.server
-        rewrite = Rewrite(self.directory, server.keyspace, self.worker, f"temp-rewriteaof-bg-{os.getpid()}.aof")
-        rewrite.timestamp = server.config.aof_timestamp_enabled
-        rewrite.sync_as_it_grows = server.config.aof_rewrite_incremental_fsync
+        config = server.config
+        self.rewrite_as_rdb = config.aof_use_rdb_preamble
+        form = self.saving.form(base=True) if self.rewrite_as_rdb else CommandForm(config.aof_timestamp_enabled)
+        path = self.directory.path(f"temp-rewriteaof-bg-{os.getpid()}.aof")
+        rewrite = Recording(self.files, path, server.keyspace, form, server.activity)
+        rewrite.sync_as_it_grows = config.aof_rewrite_incremental_fsync
         self.rewrite = rewrite
         self.rewrite_started_ns = server.clock.monotonic_ns()
-        self.aof.hold_syncs = server.config.no_appendfsync_on_rewrite
+        self.aof.hold_syncs = config.no_appendfsync_on_rewrite
         return rewrite
+
+    async def _write_base(self, rewrite: Recording) -> str:
+        """Writes the file of a new base; its name."""
+        await rewrite.write(self.worker)
+        name = os.path.basename(rewrite.path)
+        log.log(NOTICE, "Successfully created the temporary AOF base file %s", name)
+        return name
 
     async def _rewrite(self) -> None:
         """A new base, and with the file enabled a new increment from the moment of that base on."""
@@ -268,14 +324,14 @@ class Durability:
                 await self._work(self.directory.claim)
                 await self._work(self.directory.read_manifest)
             rewrite.begin()
-            await rewrite.write()
-            await self._work(self.directory.replace_base, rewrite.name, False, keep)
-        except (OSError, ManifestError, RewriteCancelledError) as error:
+            name = await self._write_base(rewrite)
+            await self._work(self.directory.replace_base, name, self.rewrite_as_rdb, keep)
+        except (OSError, ManifestError, RecordingCancelledError) as error:
             self._rewrite_failed(error)
         else:
             await self._rewrite_succeeded(rewrite)
 
-    async def _rewrite_succeeded(self, rewrite: Rewrite) -> None:
+    async def _rewrite_succeeded(self, rewrite: Recording) -> None:
         self.older_size = rewrite.size
         self.base_size = self.size()
         self.rewrites += 1
@@ -286,7 +342,7 @@ class Durability:
 
     def _rewrite_failed(self, error: Exception) -> None:
         self._rewrite_over()
-        if isinstance(error, RewriteCancelledError):
+        if isinstance(error, RecordingCancelledError):
             log.log(NOTICE, "Background AOF rewrite cancelled")
             return
         self.rewrite_failures += 1
@@ -322,20 +378,19 @@ class Durability:
         self._attach()
         self._run(self._write_first_base(rewrite))
 
-    async def _write_first_base(self, rewrite: Rewrite) -> None:
+    async def _write_first_base(self, rewrite: Recording) -> None:
         try:
-            file, manifest = await self._work(self.directory.prepare_anew, self.aof.events)
+            file, manifest = await self._work(self.directory.prepare_anew, self.aof.events, self.rewrite_as_rdb)
             self.aof.open(file, manifest.increments[0].name, 0)
-            await rewrite.write()
-            await self._work(self.directory.start_anew, manifest, rewrite.name)
-        except (OSError, ManifestError, RewriteCancelledError) as error:
+            await self._work(self.directory.start_anew, manifest, await self._write_base(rewrite))
+        except (OSError, ManifestError, RecordingCancelledError) as error:
             rewrite.snapshot.cancel()
             self._rewrite_failed(error)
             self.enabled = False
             self.server.remove_sink(self.aof.feed)
             await self.aof.close()
             self.directory.release()
-            if not isinstance(error, RewriteCancelledError):
+            if not isinstance(error, RecordingCancelledError):
                 self.server.config.appendonly = False
                 log.warning("The append-only file could not be turned on, appendonly is off again")
             return
@@ -410,30 +465,23 @@ class Durability:
     def figures(self) -> list[tuple[str, object]]:
         """The fields of INFO persistence (https://redis.io/docs/latest/commands/info/)."""
         aof = self.aof
+        loader = self.loader or self.saving.loading
         rewrite = self.rewrite
+        recording = rewrite or self.saving.recording
         running_s = -1 if rewrite is None else (self.server.clock.monotonic_ns() - self.rewrite_started_ns) // 1_000_000_000
         fields: list[tuple[str, object]] = [
-            ("loading", int(self.loader is not None)),
+            ("loading", int(loader is not None)),
             ("async_loading", 0),
             ("current_cow_peak", 0),
             ("current_cow_size", 0),
             ("current_cow_size_age", 0),
             ("current_fork_perc", "0.00"),
-            ("current_save_keys_processed", 0 if rewrite is None else rewrite.snapshot.taken),
-            ("current_save_keys_total", 0 if rewrite is None else rewrite.snapshot.total),
-            ("rdb_changes_since_last_save", self.server.keyspace.dirty),
-            ("rdb_bgsave_in_progress", 0),
-            ("rdb_last_save_time", self.last_save_seconds),
-            ("rdb_last_bgsave_status", "ok"),
-            ("rdb_last_bgsave_time_sec", -1),
-            ("rdb_current_bgsave_time_sec", -1),
-            ("rdb_saves", 0),
-            ("rdb_last_cow_size", 0),
-            ("rdb_last_load_keys_expired", 0),
-            ("rdb_last_load_keys_loaded", 0),
+            ("current_save_keys_processed", 0 if recording is None else recording.snapshot.taken),
+            ("current_save_keys_total", 0 if recording is None else recording.snapshot.total),
+            *self.saving.figures(),
             ("aof_enabled", int(self.enabled)),
             ("aof_rewrite_in_progress", int(rewrite is not None)),
-            ("aof_rewrite_scheduled", 0),
+            ("aof_rewrite_scheduled", int(self.rewrite_scheduled)),
             ("aof_last_rewrite_time_sec", self.rewrite_seconds),
             ("aof_current_rewrite_time_sec", running_s),
             ("aof_last_bgrewrite_status", "err" if self.rewrite_failures else "ok"),
@@ -453,7 +501,6 @@ class Durability:
                 ("aof_pending_bio_fsync", int(aof.syncing())),
                 ("aof_delayed_fsync", aof.delayed_syncs),
             ]
-        loader = self.loader
         if loader is not None:
             percent = 100 * loader.loaded_bytes / loader.total_bytes if loader.total_bytes else 0.0
             fields += [

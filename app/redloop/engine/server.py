@@ -236,6 +236,10 @@ class Server:
         for client in clients:
             client.flush()
 
+    def activity(self) -> int:
+        """A number that grows while clients ask for something."""
+        return int(self.statistics.bytes_in)
+
     # --- timers ------------------------------------------------------------------------------------------------------------------
 
     def follow_use(self) -> None:

@@ -100,6 +100,14 @@ class Keyspace:
             self.touch_mode = TOUCH_TIME
             self.touching = TOUCH_TIME
 
+    def decayed(self, stamp: int) -> int:
+        """The counter in `stamp` (minutes << 8 | counter), less one for each lfu-decay-time gone by."""
+        counter = stamp & 255
+        minutes = self.lfu_decay_minutes
+        if minutes:
+            counter = max(0, counter - (self.clock.seconds // 60 - (stamp >> 8)) // minutes)
+        return counter
+
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
         self.hits = 0
@@ -208,7 +216,7 @@ class Database:
 
     def frequency(self, key: bytes) -> int:
         """The decayed LFU counter of `key`, which is present, 0 to 255."""
-        return self._decayed(self._count(self.segment(key), key))
+        return self.keyspace.decayed(self._count(self.segment(key), key))
 
     def _touch(self, segment: Segment, key: bytes) -> None:
         touching = self.keyspace.touching
@@ -221,16 +229,8 @@ class Database:
         stamp = segment.accessed.get(key)
         return self.clock.seconds // 60 << 8 | LFU_FIRST if stamp is None else cast(int, stamp)
 
-    def _decayed(self, stamp: int) -> int:
-        """The counter in `stamp` (minutes << 8 | counter), less one for each lfu-decay-time gone by."""
-        counter = stamp & 255
-        minutes = self.keyspace.lfu_decay_minutes
-        if minutes:
-            counter = max(0, counter - (self.clock.seconds // 60 - (stamp >> 8)) // minutes)
-        return counter
-
     def _count_use(self, segment: Segment, key: bytes) -> None:
-        counter = self._decayed(self._count(segment, key))
+        counter = self.keyspace.decayed(self._count(segment, key))
         chance = 1.0 / (max(0, counter - LFU_FIRST) * self.keyspace.lfu_log_factor + 1)
         if counter < LFU_MOST and self.keyspace.random.random() < chance:
             counter += 1

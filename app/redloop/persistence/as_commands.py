@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.keyspace.database import Keyspace
 from redloop.numbers import format_double
+from redloop.persistence.snapshot import Form
 from redloop.resp.encode import encode_command
 from redloop.values.hash import NEVER, Hash
 from redloop.values.list import List
@@ -15,6 +17,37 @@ from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
 
 ITEMS: Final = 64
+
+
+class CommandForm(Form):
+    """A snapshot as commands; `timestamp`: it begins with an annotation that tells the time."""
+
+    def __init__(self, timestamp: bool) -> None:
+        self.size = 0
+        self._timestamp = timestamp
+        self._parts: list[bytes] = []
+        self._database = -1
+
+    def begin(self, keyspace: Keyspace) -> None:
+        if self._timestamp:
+            self._add(b"#TS:%d\r\n" % (keyspace.clock.now_ms() // 1000))
+
+    def take(self, number: int, key: bytes, value: object, due: int, used: int) -> bool:
+        if number != self._database:
+            self._database = number
+            self._add(encode_command([b"SELECT", b"%d" % number]))
+        self._add(key_as_commands(key, value, due))
+        return False
+
+    def _add(self, data: bytes) -> None:
+        self._parts.append(data)
+        self.size += len(data)
+
+    def flush(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        self.size = 0
+        return data
 
 
 def key_as_commands(key: bytes, value: object, due: int) -> bytes:

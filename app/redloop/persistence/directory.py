@@ -94,7 +94,7 @@ class AofDirectory:
         manifest = self.manifest.copy()
         files = self.files
         if manifest.empty():
-            name = manifest.new_base(self.filename, rdb=False).name
+            name = manifest.new_base(self.filename, rdb=bool(base)).name
             files.write_whole(self.path(), f"temp-{name}", name, base)
             log.log(NOTICE, "Creating AOF base file %s on server start", name)
         created = not manifest.increments
@@ -150,13 +150,13 @@ class AofDirectory:
         self.persist(manifest)
         log.log(NOTICE, "Successfully renamed the temporary AOF base file %s into %s", temporary, name)
 
-    def prepare_anew(self, start_offset: int) -> tuple[GrowingFile, Manifest]:
+    def prepare_anew(self, start_offset: int, rdb: bool) -> tuple[GrowingFile, Manifest]:
         """A new, empty increment that belongs to the data only once `start_anew` has given it a base; and the manifest for that."""
         self.claim()
         self.read_manifest()
         manifest = self.manifest.copy()
         manifest.retire_increments(keep=0)
-        manifest.new_base(self.filename, rdb=False)
+        manifest.new_base(self.filename, rdb)
         entry = manifest.new_increment(self.filename, start_offset)
         log.log(NOTICE, "Creating AOF incr file %s on background rewrite", entry.name)
         return self.files.open_growing(self.path(entry.name), truncate=True), manifest

@@ -8,6 +8,8 @@ cut off, so that what is appended next can be read again; else, and anywhere els
 always: only redis-check-aof, and whoever runs it, may decide to drop what comes behind it. (Where Redis, after a unit torn inside a
 command, leaves its MULTI in the file, and later commands vanish into it, we cut at the MULTI.)
 
+A file may begin with an RDB snapshot, as a base does when it was rewritten with aof-use-rdb-preamble; nothing in that may be torn.
+
 Lines that start with # between commands are annotations (`#TS:` and a unix time). Headers are as every Redis writes them, with \\r\\n and
 no leading zeros.
 """
@@ -29,6 +31,8 @@ from redloop.clock import Clock
 from redloop.logs import NOTICE
 from redloop.persistence.directory import AofDirectory
 from redloop.persistence.manifest import BASE, Entry
+from redloop.persistence.rdb.file import FileLoader, RdbError
+from redloop.persistence.rdb_file import feed
 from redloop.resp.requests import wire_size
 
 log = logging.getLogger("redloop.aof")
@@ -93,9 +97,10 @@ class CommandReader:
             if self._pos >= len(self._data) or not self._advance():
                 return None
 
-    def at_start(self) -> bool:
-        """Whether nothing has come yet."""
-        return self._fed == 0 and not self._data
+    def begin_at(self, offset: int) -> None:
+        """The first command stands at `offset`; what was before it was none."""
+        self.whole = offset
+        self._fed = offset
 
     def unfinished(self) -> bool:
         """Whether anything has come behind the last whole command."""
@@ -143,7 +148,13 @@ class Loader:
     """
 
     def __init__(
-        self, directory: AofDirectory, apply: Callable[[list[bytes]], None], clock: Clock, executor: Executor, truncated: bool
+        self,
+        directory: AofDirectory,
+        apply: Callable[[list[bytes]], None],
+        clock: Clock,
+        executor: Executor,
+        truncated: bool,
+        new_rdb: Callable[[], FileLoader],
     ) -> None:
         self.directory = directory
         self.truncated = truncated  # aof-load-truncated
@@ -152,9 +163,11 @@ class Loader:
         self.commands = 0
         self.started_ns = clock.monotonic_ns()
         self._apply = apply
+        self._new_rdb = new_rdb
         self._clock = clock
         self._executor = executor
         self._cancelled = False
+        self._rdb: FileLoader | None = None  # that a file begins with
         self._unit: list[list[bytes]] | None = None
         self._unit_start = 0
         self._reported_ns = self.started_ns
@@ -180,6 +193,8 @@ class Loader:
     def cancel(self) -> None:
         """Has `run` raise LoadError soon."""
         self._cancelled = True
+        if self._rdb is not None:
+            self._rdb.cancelled = True
 
     def seconds_left(self) -> int:
         """How long the rest will take at the pace so far."""
@@ -197,6 +212,7 @@ class Loader:
     async def _load(self, entry: Entry, last: bool) -> None:
         loop = asyncio.get_running_loop()
         reader = CommandReader()
+        begun = False
         try:
             file = self.directory.files.open_reading(self.directory.path(entry.name))
         except OSError as error:
@@ -206,19 +222,27 @@ class Loader:
             try:
                 while chunk := await ahead:
                     ahead = loop.run_in_executor(self._executor, file.read, CHUNK)  # while we work on this one
-                    if reader.at_start() and chunk.startswith(RDB_MAGIC):
-                        raise LoadError(_rdb_text(entry.name))
-                    reader.feed(chunk)
                     self.loaded_bytes += len(chunk)
-                    more = True
+                    if not begun and chunk.startswith(RDB_MAGIC):
+                        self._rdb = self._begin_rdb(entry)
+                    begun = True
+                    if self._rdb is not None:
+                        chunk = await self._load_rdb(self._rdb, reader, chunk)
+                    reader.feed(chunk)
+                    more = bool(chunk)
                     while more:
                         more = self._replay(reader)
                         await asyncio.sleep(0)
                         if self._cancelled:
                             raise LoadError("Received shutdown signal during loading, exiting now.")
                     self._report()
+                if self._rdb is not None:
+                    raise self._rdb.ended_early()
             except OSError as error:
                 raise LoadError(f"Unrecoverable error reading the append only file {entry.name}: {error.strerror}") from error
+            except RdbError as error:
+                log.warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted", entry.name)
+                raise LoadError(str(error)) from None
             except FormatError:
                 raise LoadError(_bad_format(entry.name)) from None
             except UnknownCommandError as error:
@@ -227,6 +251,24 @@ class Loader:
                 await asyncio.wait([ahead])  # the file must not be closed under a read
         if reader.unfinished() or self._unit is not None:
             await loop.run_in_executor(self._executor, self._cut, entry, reader, last)
+
+    def _begin_rdb(self, entry: Entry) -> FileLoader:
+        if entry.name.endswith(".rdb"):
+            log.log(NOTICE, "Reading RDB base file on AOF loading...")
+        else:
+            log.log(NOTICE, "Reading RDB preamble from AOF file...")
+        return self._new_rdb()
+
+    async def _load_rdb(self, rdb: FileLoader, reader: CommandReader, chunk: bytes) -> bytes:
+        """Loads the snapshot that a file begins with; what of `chunk` lies behind it."""
+        if not await feed(rdb, chunk, self._clock):
+            return b""
+        self._rdb = None
+        rest = rdb.rest()
+        reader.begin_at(rdb.reader.offset())
+        if rest:
+            log.log(NOTICE, "Reading the remaining AOF tail...")
+        return rest
 
     def _replay(self, reader: CommandReader) -> bool:
         """Applies commands for one slice of time; False when the reader has no more."""
@@ -317,11 +359,4 @@ def _bad_format(name: str) -> str:
     return (
         f"Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix "
         "<filename.manifest>"
-    )
-
-
-def _rdb_text(name: str) -> str:
-    return (
-        f"The file {name} starts with an RDB snapshot, which this version cannot read. Let redis-server load it once with "
-        "'aof-use-rdb-preamble no' and run BGREWRITEAOF: its files can be loaded here then"
     )

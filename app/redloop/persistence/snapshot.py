@@ -1,27 +1,72 @@
 """A snapshot: the exact state of the keyspace at one moment, taken in slices while writes go on, without fork.
 
-The walk goes over each database in the order of positions (see `keyspace.database`). What lies behind the walk has been seen; before a key
-ahead of it changes, the keyspace calls the snapshot, which takes the key as it still is and notes that it is done. So each key is taken
-once, as it was at the start, whatever happens meanwhile: what is new since the start was noted as absent before it came.
+The walk goes over each database in the order of positions (see `keyspace.database`), a segment at a time. Before a key changes the keyspace
+calls the snapshot: a key behind the walk has been taken, one ahead of it, or of the segment at hand and still to come, is copied as it
+still is and taken a little later. So each key is taken once, as it was at the start, whatever happens meanwhile: what is new since the
+start was noted as absent before it came.
 
 A database that is emptied hands its old segments to the walk; two that are exchanged exchange their walks.
 
-A key is taken by `take(key, value, due)`, which must be done with the value when it returns.
+What becomes of the keys is a `Form`'s affair. A large value is taken in steps; should it be about to change before it is done, the form
+makes the rest its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
+
+from mypy_extensions import i64, mypyc_attr
 
 from redloop.keyspace.database import Database, Keyspace
 from redloop.keyspace.segment import POSITION_BITS, POSITION_MASK, Segment
+from redloop.values.table import Table
+from redloop.values.types import copy_value
 
 CHECK_EVERY: Final = 16
 """Keys between two looks at the clock."""
 
-Take = Callable[[int, bytes, object, int], None]
-"""take(database, key, value, due): the number of the database at the start, and when the key expires, -1 for never."""
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Form:
+    """What a snapshot is written as: it is given keys and gathers bytes, `size` of them, until somebody fetches them by `flush`."""
+
+    def __init__(self) -> None:
+        self.size: i64 = 0
+
+    def begin(self, keyspace: Keyspace) -> None:
+        """Notes what stands before all keys; called at the moment the snapshot is of."""
+
+    def take(self, number: int, key: bytes, value: object, due: int, used: int) -> bool:
+        """Takes a key of the database of that number, which expires at `due` (-1: never), last used as the keyspace notes it (-1: unknown).
+
+        True if the value is large: then `more` is called until that was all, and `detach` if the value is about to change before.
+        """
+        raise NotImplementedError
+
+    def more(self) -> bool:
+        """Takes a part of the large value; False when that was the last."""
+        return False
+
+    def detach(self) -> None:
+        """The large value is about to change: makes what is left of it independent."""
+
+    def end(self) -> None:
+        """Notes what stands behind all keys."""
+
+    def flush(self) -> bytes:
+        """What has gathered."""
+        raise NotImplementedError
+
+
+class Saved:
+    """A key as it was before it changed."""
+
+    def __init__(self, number: int, key: bytes, value: object, due: int, used: int) -> None:
+        self.number = number
+        self.key = key
+        self.value = value
+        self.due = due
+        self.used = used
 
 
 class Walk:
@@ -30,25 +75,29 @@ class Walk:
     def __init__(self, number: int, database: Database) -> None:
         self.number = number  # at the start
         self.database = database  # where its keys are now
-        self.position = 0  # keys below have been seen
-        self.done: set[bytes] = set()  # keys from there on that have been seen, or were not there
-        self.listed: list[bytes] = []  # the keys of the segment at `position`
-        self.todo: list[bytes] = []  # those of them still to be looked at
-        self.end = 0  # of that segment
+        self.position: i64 = 0  # keys below are in `batch` or have been taken
+        self.batch: dict[bytes, object] = {}  # keys of one segment still to be taken
+        self.expires: dict[bytes, int] = {}
+        self.used: dict[bytes, object] = {}
+        self.ahead = Table()  # keys from `position` on that have been saved, or were not there
         self.detached: list[Segment] | None = None  # the segments left, when the database was emptied
 
 
 class Snapshot:
     """One walk over a keyspace, from `begin` until `finished`."""
 
-    def __init__(self, keyspace: Keyspace, take: Take) -> None:
+    def __init__(self, keyspace: Keyspace, form: Form) -> None:
         self.keyspace = keyspace
-        self.total = 0
-        self.taken = 0
+        self.form = form
+        self.total: i64 = 0
+        self.taken: i64 = 0
         self.finished = False
-        self._take = take
         self._left: list[Walk] = []
         self._walks: list[Walk | None] = []
+        self._saved: list[Saved] = []
+        self._open = False  # a large value is under way:
+        self._open_walk: Walk | None = None
+        self._open_key = b""
 
     def begin(self) -> None:
         """This is the moment."""
@@ -61,6 +110,7 @@ class Snapshot:
             self.total += len(walk.database)
         keyspace.savers = (*keyspace.savers, self._save)
         keyspace.upheavals = (*keyspace.upheavals, self._prepare)
+        self.form.begin(keyspace)
 
     def cancel(self) -> None:
         """No more is wanted."""
@@ -70,74 +120,109 @@ class Snapshot:
     def advance(self, deadline_ns: int) -> bool:
         """Takes keys until the monotonic clock shows `deadline_ns`; False when there are no more."""
         clock = self.keyspace.clock
-        while self._left:
-            walk = self._left[-1]
+        while self._left or self._saved or self._open:
             for _ in range(CHECK_EVERY):
-                if not walk.todo and not self._next_segment(walk):
-                    self._walks = [None if other is walk else other for other in self._walks]
-                    self._left.pop()
+                if self._open:
+                    self._open = self.form.more()
                     break
-                if walk.todo:
-                    self._take_live(walk, walk.todo.pop())
+                if self._saved:
+                    self._take_saved(self._saved.pop())
+                elif not self._left or not self._take_next(self._left[-1]):
+                    break
             if clock.monotonic_ns() >= deadline_ns:
                 break
-        if not self._left:
+        if self._left or self._saved or self._open:
+            return True
+        if not self.finished:
             self._end()
-        return bool(self._left)
+        return False
 
     def _end(self) -> None:
         self.finished = True
-        self._left.clear()
+        self._left = []
+        self._saved = []
+        self._open = False
+        self._open_walk = None
         keyspace = self.keyspace
         keyspace.savers = tuple([saver for saver in keyspace.savers if saver != self._save])
         keyspace.upheavals = tuple([other for other in keyspace.upheavals if other != self._prepare])
 
     # --- the walk ----------------------------------------------------------------------------------------------------------------
 
+    def _take_next(self, walk: Walk) -> bool:
+        """Takes one key; False if the walk is at its end."""
+        while not walk.batch:
+            if not self._next_segment(walk):
+                self._walks = [None if other is walk else other for other in self._walks]
+                self._left.pop()
+                return False
+        key, value = walk.batch.popitem()
+        due = walk.expires.get(key, -1) if walk.expires else -1
+        self.taken += 1
+        if self.form.take(walk.number, key, value, due, _used(walk.used, key)):
+            self._open = True
+            self._open_walk = walk
+            self._open_key = key
+        return True
+
     def _next_segment(self, walk: Walk) -> bool:
         """Goes on to the next segment; False when all has been seen."""
+        position = walk.position
         if walk.detached is not None:
-            return self._next_detached(walk)
-        if walk.end:
-            walk.position = walk.end
-            walk.done.difference_update(walk.listed)
-        if walk.position > POSITION_MASK:
-            return False
-        segment, walk.end = walk.database.segment_at(walk.position)
-        walk.listed = list(segment.values)
-        walk.todo = walk.listed.copy()
+            if not walk.detached:
+                return False
+            segment = walk.detached.pop()
+            partly = True
+        else:
+            if position > POSITION_MASK:
+                return False
+            segment, end = walk.database.segment_at(position)
+            walk.position = end
+            partly = end - (1 << (POSITION_BITS - segment.depth)) < position
+        batch = segment.values.copy()
+        if partly:
+            for key in segment.values:
+                place: i64 = hash(key)
+                if place & POSITION_MASK < position:
+                    del batch[key]
+        ahead = walk.ahead
+        if len(ahead):
+            for key in segment.values:
+                if ahead.pop(key) is not None and key in batch:
+                    del batch[key]
+        walk.batch = batch
+        walk.expires = segment.expires.copy()
+        walk.used = segment.accessed.copy()
         return True
 
-    def _next_detached(self, walk: Walk) -> bool:
-        assert walk.detached is not None
-        if not walk.detached:
-            return False
-        segment = walk.detached.pop()
-        for key, value in segment.values.items():
-            if key not in walk.done and hash(key) & POSITION_MASK >= walk.position:
-                self._hand_over(walk, key, value, segment)
-        return True
-
-    def _take_live(self, walk: Walk, key: bytes) -> None:
-        if key in walk.done or hash(key) & POSITION_MASK < walk.position:
-            return
-        walk.done.add(key)
-        segment = walk.database.segment(key)
-        value = segment.values.get(key)
-        if value is not None:
-            self._hand_over(walk, key, value, segment)
-
-    def _hand_over(self, walk: Walk, key: bytes, value: object, segment: Segment) -> None:
+    def _take_saved(self, saved: Saved) -> None:
         self.taken += 1
-        self._take(walk.number, key, value, segment.expires.get(key, -1))
+        if self.form.take(saved.number, saved.key, saved.value, saved.due, saved.used):
+            self._open = True
+            self._open_walk = None
 
     # --- what the keyspace calls -------------------------------------------------------------------------------------------------
 
     def _save(self, database: Database, key: bytes) -> None:
         """`key` is about to change."""
         walk = self._walks[database.index]
-        if walk is not None:
-            self._take_live(walk, key)
+        if walk is None:
+            return
+        place: i64 = hash(key)
+        if place & POSITION_MASK < walk.position:
+            if key not in walk.batch:
+                if self._open and self._open_walk is walk and self._open_key == key:
+                    self._open_walk = None
+                    self.form.detach()
+                return
+            del walk.batch[key]
+        elif not walk.ahead.set(key, True):
+            return
+        segment = database.segment(key)
+        value = segment.values.get(key)
+        if value is not None:
+            due = segment.expires.get(key, -1)
+            self._saved.append(Saved(walk.number, key, copy_value(value), due, _used(segment.accessed, key)))
 
     def _prepare(self, database: Database, other: Database | None) -> None:
         """`database` is about to be emptied, or to exchange its keys with `other`."""
@@ -151,8 +236,15 @@ class Snapshot:
                 partner.database = database
         elif walk is not None:
             walk.detached = [segment for segment in database.segments() if _range_end(segment) > walk.position]
-            walk.todo.clear()
             self._walks[database.index] = None
+
+
+def _used(stamps: dict[bytes, object], key: bytes) -> int:
+    """What the keyspace noted of the last use, -1 for nothing."""
+    if not stamps:
+        return -1
+    stamp = stamps.get(key)
+    return stamp if isinstance(stamp, int) else -1
 
 
 def _range_end(segment: Segment) -> int:

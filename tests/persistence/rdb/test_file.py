@@ -27,7 +27,8 @@ def write(keys: Keys, version: int = 12) -> bytes:
     writer.begin_file([(b"redis-ver", b"8.0.2"), (b"ctime", b"1699999990"), (b"used-mem", b"2097152"), (b"aof-base", b"0")])
     writer.function(b"#!lua name=lib\n")
     for index in sorted({index for index, _ in keys}):
-        writer.database(index, 1, 1)
+        writer.select(index)
+        writer.resize(1, 1)
         for (database, key), (value, due) in keys.items():
             if database == index:
                 items = writer.key(key, value, due)
@@ -132,7 +133,7 @@ def test_keys_that_are_due_stay_out_unless_commands_follow() -> None:
 def test_the_last_use_is_kept() -> None:
     writer = Writer(CONFIG)
     writer.begin_file([])
-    writer.database(0, 2, 0)
+    writer.select(0)
     writer.key(b"idle", b"x", -1, idle=100)
     writer.key(b"often", b"x", -1, frequency=77)
     writer.end_file()

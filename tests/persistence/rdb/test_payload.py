@@ -148,7 +148,7 @@ def test_intact() -> None:
     assert not intact(raw[:9])
     assert not intact(b"")
     assert not intact(payload(0, b"\x01a", version=13))
-    assert intact(payload(0, b"\x01a", version=1)[:-8] + bytes(8))
+    assert not intact(payload(0, b"\x01a", version=1)[:-8] + bytes(8))
 
 
 @given(value=values, data=st.data())

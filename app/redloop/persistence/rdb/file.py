@@ -49,7 +49,9 @@ class FileLoader:
         self.keyspace = keyspace
         self.config = config
         self.preamble = preamble
+        self.merge = False  # a key that is there already is replaced, in place of being an error
         self.version = 0
+        self.cancelled = False  # by whoever calls `advance`
         self.loaded = 0
         self.expired = 0
         self.empty = 0
@@ -246,6 +248,8 @@ class FileLoader:
         if 0 <= due <= self._clock.now_ms() and not self.preamble:
             self.expired += 1
         else:
+            if self.merge:
+                self._database.remove(self._key)
             if not self._database.load(self._key, value, due, self._stamp()):
                 name = self._key.decode("utf-8", "replace")
                 raise FormatError(f"RDB has duplicated key '{name}' in DB {self._database.index}")

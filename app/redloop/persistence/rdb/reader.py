@@ -31,12 +31,14 @@ class Reader:
         self.end: i64 = len(data)
         self.mark: i64 = 0
         self.needed: i64 = 0
+        self.starved = False  # `needed` bytes are waited for
         self.consumed: i64 = 0  # bytes before `data`
         self.crc: Crc | None = Crc() if checked else None
 
     def feed(self, more: bytes) -> None:
         """Goes back to the mark, with more behind what there was."""
         self.forget()
+        self.starved = False
         self.data += more
         self.end = len(self.data)
 
@@ -66,6 +68,7 @@ class Reader:
         """Raises ShortError unless `count` bytes lie ahead."""
         if self.end - self.pos < count:
             self.needed = self.pos - self.mark + count
+            self.starved = True
             raise ShortError
 
     def byte(self) -> i64:

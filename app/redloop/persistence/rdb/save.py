@@ -199,9 +199,12 @@ class Writer:
         self.raw(_KINDS[opcodes.FUNCTION])
         self.string(code)
 
-    def database(self, index: int, keys: int, expiring: int) -> None:
-        """What follows are the keys of that database: so many, and so many of them with an expiry."""
+    def select(self, index: int) -> None:
+        """What follows are keys of that database."""
         self.raw(_KINDS[opcodes.SELECT_DB] + length_bytes(index))
+
+    def resize(self, keys: int, expiring: int) -> None:
+        """How many keys the database will have, and how many of them with an expiry."""
         self.raw(_KINDS[opcodes.RESIZE_DB] + length_bytes(keys) + length_bytes(expiring))
 
     def end_file(self) -> None:
