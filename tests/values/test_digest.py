@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.conftest import Real
 
 from redloop.clock import ManualClock
 from redloop.keyspace.database import Keyspace
@@ -14,6 +13,7 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from tests.conftest import Real
 
 LATER = 33_322_222_222_222
 SCORES = [0.0, 1.0, -1.5, 0.1, 1e20, 1e17, 3e15, 1e-7, 123456.789, 12345678901234567.0, float("inf"), 5e-324, 0.30000000000000004]

@@ -19,7 +19,10 @@ def filled(count: int) -> Table:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3000), st.integers(1, 400)), max_size=30) | st.just([(True, 0, 9000), (False, 0, 8990)]))
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 3000), st.integers(1, 400)), max_size=30)
+    | st.just([(True, 0, 9000), (False, 0, 8990)])
+)
 def test_a_table_behaves_as_a_dict(steps: list[tuple[bool, int, int]]) -> None:
     """Runs of insertions and deletions leave what they leave in a dict, in whatever directory."""
     table, model = Table(), dict[bytes, object]()

@@ -164,21 +164,27 @@ def score_bound(text: bytes) -> tuple[float, bool]:
     if text.isdigit():
         return float(text), False
     exclusive = text.startswith(b"(")
-    if exclusive:
-        text = text[1:]
-    infinite = _INFINITIES.get(text)
-    if infinite is not None:
-        return infinite, exclusive
-    if not text:
-        return 0.0, exclusive
-    try:
-        # float() also takes what C does not: blanks around and underscores between the digits.
-        number = float(text) if not text.strip(_NUMERIC) or not (b"_" in text or text != text.strip()) else math.nan
-    except ValueError:
-        number = math.nan
-    if math.isnan(number):
+    number = plain_double(text[1:] if exclusive else text)
+    if number is None:
         raise RedisError(SCORE_RANGE)
     return number, exclusive
+
+
+def plain_double(text: bytes) -> float | None:
+    """A number as bounds and SORT read it: nothing is zero, what is too large is infinite, hexadecimal digits are not known."""
+    infinite = _INFINITIES.get(text)
+    if infinite is not None:
+        return infinite
+    if not text:
+        return 0.0
+    # float() also takes what C does not: blanks around and underscores between the digits.
+    if text.strip(_NUMERIC) and (b"_" in text or text != text.strip()):
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
 
 
 LEX_LOWEST: Final = -1
