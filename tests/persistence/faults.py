@@ -69,6 +69,7 @@ class HandFuture:
 
     def __init__(self, job: Callable[[], None]) -> None:
         self.job = job
+        self.ran = False
         self.callbacks: list[Callable[[Any], None]] = []
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
@@ -115,11 +116,17 @@ class HandLoop:
         for callback in soon:
             callback()
 
-    def job(self) -> None:
-        """Runs the one job that is under way, and tells its end."""
-        (future,) = self.jobs
-        self.jobs.clear()
-        future.job()
+    def run(self, number: int = 0) -> None:
+        """Has the executor do a job, whose end is not told yet."""
+        future = self.jobs[number]
+        if not future.ran:
+            future.ran = True
+            future.job()
+
+    def job(self, number: int = 0) -> None:
+        """Has the executor do a job, if it has not yet, and tells its end."""
+        self.run(number)
+        future = self.jobs.pop(number)
         for callback in future.callbacks:
             callback(future)
 

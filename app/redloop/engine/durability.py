@@ -55,7 +55,7 @@ class Durability:
         config = server.config
         self.server = server
         self.files = files if files is not None else Files()
-        self.executor = ThreadPoolExecutor(1, "redloop-aof")  # the increment
+        self.executor = ThreadPoolExecutor(2, "redloop-aof")  # the increment: one writes, one may sync
         self.worker = ThreadPoolExecutor(1, "redloop-rewrite")  # all other files
         self.directory = AofDirectory(self.files, config.dir, config.appenddirname, config.appendfilename)
         self.aof = AppendOnlyFile(loop, server.clock, self.executor, config.appendfsync)

@@ -1,22 +1,22 @@
 """The append-only file: every effect is kept, in Redis's bytes, without the loop ever waiting for the disk.
 
-The idea: `feed` only gathers. One job at a time, in an executor, writes what has gathered and syncs it; what arrives meanwhile is the next
-job (group commit). Offsets count bytes since the server started, over all files: `end_offset` has been gathered, `written_offset` is in the
-file, `durable_offset` is on the medium. Who must not answer before the medium has a write (appendfsync always, WAITAOF) asks
-`when_durable`.
+The idea: `feed` only gathers. One job at a time, in an executor, writes what has gathered; what arrives meanwhile is the next job (group
+commit). Offsets count bytes since the server started, over all files: `end_offset` has been gathered, `written_offset` is in the file,
+`durable_offset` is on the medium. Who must not answer before the medium has a write (appendfsync always, WAITAOF) asks `when_durable`.
+
+Policies: `always` writes and syncs in one job, as soon as the loop's tick has ended. `everysec` writes then too, but not twice in
+`GATHER_MS` (a job costs more than the commands in it), and syncs once a second beside the jobs: while a slow disk syncs, the system goes on
+taking bytes, which the end of the process then cannot harm. `no` leaves the sync to the system, and nothing counts as durable until the
+file is closed.
 
 When the disk fails, nothing that was gathered is dropped. The job is tried again every second until it succeeds; meanwhile `error` is set
 and the server refuses writes with -MISCONF. A failed *sync* is worse than a failed write: the system may have thrown the bytes away and yet
 report success next time. So bytes are kept in memory until a sync has covered them, and after a failed one they are all written again, in
-place: the same bytes at the same position, so that a crash half-way harms nothing. To bound that memory a sync is brought forward when
-`MOST_UNSYNCED` bytes wait for it.
+place: the same bytes at the same position, so that a crash half-way harms nothing. A sync is brought forward when `MOST_UNSYNCED` bytes
+wait for it.
 
-When the disk is slow, bytes gather. Beyond `MOST_WAITING` the file is `congested`: whoever writes is to wait until it is not; clients that
+When the disk is slow, bytes are kept. Beyond `MOST_KEPT` the file is `congested`: whoever writes is to wait until it is not; clients that
 only read are not disturbed. Under appendfsync always writers wait for their replies anyhow.
-
-Policies: `always` writes and syncs as soon as the loop's tick has ended. `everysec` writes at most every `GATHER_MS` (a job costs more than
-the commands in it, and the promise is a second) and syncs once a second, also when nothing more comes. `no` leaves the sync to the system,
-and nothing counts as durable until the file is closed.
 """
 
 from __future__ import annotations
@@ -46,15 +46,19 @@ SYNC_MS: Final = 1000
 RETRY_MS: Final = 1000
 SLOW_SYNC_S: Final = 2.0
 COMPLAIN_NS: Final = 30_000_000_000
-MOST_UNSYNCED: Final = 64 * 1024 * 1024
-MOST_WAITING: Final = 64 * 1024 * 1024
-FEW_WAITING: Final = MOST_WAITING // 4
+MOST_UNSYNCED: Final = 32 * 1024 * 1024
+MOST_KEPT: Final = 256 * 1024 * 1024
+FEW_KEPT: Final = MOST_KEPT // 4
 EAGER: Final = 1024 * 1024
 """So many gathered bytes are worth a job at once."""
 
 
 def _nothing() -> None:
     pass
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 class Target:
@@ -135,6 +139,22 @@ def _no_one(job: Job) -> None:
     pass
 
 
+class Sync:
+    """A sync beside the writing; runs in the executor. It covers what had been written when it began."""
+
+    def __init__(self, target: Target, offset: int) -> None:
+        self.target = target
+        self.offset = offset
+        self.error: OSError | None = None
+
+    def run(self) -> None:
+        """Never raises: what went wrong is in `error`."""
+        try:
+            self.target.file.sync()
+        except OSError as error:
+            self.error = error
+
+
 class AppendOnlyFile:
     """Gathers effects and brings them to disk. Belongs to one loop; all methods are called from it."""
 
@@ -157,23 +177,26 @@ class AppendOnlyFile:
         self._target: Target | None = None
         self._waiting: list[bytes] = []
         self._sealed: list[tuple[Target, list[bytes]]] = []  # what still belongs to files that `switch` has left
-        self._unsynced: list[bytes] = []  # written, but no sync has covered it
+        self._unsynced: list[tuple[int, bytes]] = []  # written, but no sync has covered it: the offset behind it, the bytes
         self._unsynced_size = 0
         self._end = 0
         self._written = 0
         self._durable = 0
         self._trusted_from = -1  # the `_durable` before bytes that are of no use yet
-        self._alarm = MOST_WAITING  # the `_end` beyond which we are congested
+        self._alarm = MOST_KEPT  # the `_end` beyond which we are congested
         self._opened_at = 0
         self._opened_size = 0
 
         # Jobs.
         self._job: Job | None = None
+        self._sync: Sync | None = None
+        self._sync_error: OSError | None = None  # of a sync that failed while a job ran
         self._busy = False  # a job, a timer or a retry will look at what gathers
         self._timer: asyncio.TimerHandle | None = None
+        self._sync_timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._last_sync_ns = clock.monotonic_ns()
-        self._sync_wanted = False
+        self._started_ns = clock.monotonic_ns() - GATHER_MS * 1_000_000
+        self._sync_started_ns = clock.monotonic_ns()
         self._draining = False
 
         # The stream's state.
@@ -254,7 +277,7 @@ class AppendOnlyFile:
         self._start()
 
     def set_policy(self, policy: str) -> None:
-        """appendfsync was changed."""
+        """appendfsync, or `hold_syncs`, was changed."""
         self.policy = policy
         if self._job is None and self.error is None:
             self._go_on()
@@ -298,7 +321,9 @@ class AppendOnlyFile:
     async def close(self) -> OSError | None:
         """Drains, then closes the file; whoever still waits is told that all is well. Returns the error if bytes had to be left behind."""
         error = await self.drain()
-        self._cancel_timer()
+        while self._job is not None or self._sync is not None:
+            await self._job_end()
+        self._cancel_timers()
         for target, _ in self._sealed:
             target.file.close()
         if self._target is not None:
@@ -337,98 +362,89 @@ class AppendOnlyFile:
 
     def syncing(self) -> bool:
         """Whether a sync is under way (aof_pending_bio_fsync)."""
-        return self._job is not None and self._job.sync
+        return self._sync is not None or (self._job is not None and self._job.sync)
 
     def error_text(self) -> str:
         """What the system said when the disk failed last."""
-        return "" if self.error is None else self.error.strerror or str(self.error)
+        return "" if self.error is None else _reason(self.error)
 
     # --- jobs --------------------------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        """The first bytes have come: start a job, soon enough for the policy."""
-        if self.policy == ALWAYS or self._draining:
-            self._cancel_timer()
+        """Something is to be written, and no job runs: start one soon enough for the policy."""
+        self._cancel_timer()
+        rested_ms = (self._clock.monotonic_ns() - self._started_ns) // 1_000_000
+        if self._together() or rested_ms >= GATHER_MS or self.buffered() > EAGER:
             self._loop.call_soon(self._start)
-        elif self.buffered() > EAGER:
-            self._start()
         else:
-            self._cancel_timer()
-            self._timer = self._loop.call_later(GATHER_MS / 1000, self._timer_fired)
+            self._timer = self._loop.call_later((GATHER_MS - rested_ms) / 1000, self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
         self._start()
-
-    def _sync_timer_fired(self) -> None:
-        self._sync_wanted = True
-        self._timer_fired()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _sync_due(self) -> bool:
-        if self.policy == ALWAYS or self._draining:
-            return True
-        if self.policy == NEVER or self.hold_syncs:
-            return False
-        if self._sync_wanted or self._unsynced_size > self.most_unsynced:
-            return True
-        return self._clock.monotonic_ns() - self._last_sync_ns >= SYNC_MS * 1_000_000
+    def _cancel_timers(self) -> None:
+        self._cancel_timer()
+        if self._sync_timer is not None:
+            self._sync_timer.cancel()
+            self._sync_timer = None
+
+    def _together(self) -> bool:
+        """Whether a job is to write and sync in one go."""
+        return self.policy == ALWAYS or self._draining or self.error is not None
 
     def _start(self) -> None:
         """Starts the next job if there is something to do and no job under way."""
         if self._job is not None or self._target is None:
             return
+        sync = bool(self._sealed) or self._together()
+        if sync and self._sync is not None:
+            return  # its end goes on: one sync at a time, lest one report what the other has swallowed
         self._cancel_timer()
         if self._sealed:
             target, chunks = self._sealed[0]
             job = Job(target, chunks, sync=True, final=True, clock=self._clock)
-        else:
-            due = self._sync_due()
-            if not self._waiting and not (due and self._unsynced_size):
-                self._busy = False
-                return
-            job = Job(self._target, self._waiting, due, final=False, clock=self._clock)
+        elif self._waiting or (sync and self._unsynced_size):
+            job = Job(self._target, self._waiting, sync, final=False, clock=self._clock)
             self._waiting = []
+        else:
+            self._busy = False
+            return
         self._busy = True
-        self._sync_wanted = False
         self._job = job
-        if job.sync:
-            self._watch = self._loop.call_later(SLOW_SYNC_S, self._slow_sync)
+        self._started_ns = self._clock.monotonic_ns()
+        if sync:
+            self._watch_sync()
         self._loop.run_in_executor(self._executor, job.run).add_done_callback(self._finish)
-
-    def _slow_sync(self) -> None:
-        self._watch = None
-        self.delayed_syncs += 1
-        log.log(NOTICE, "AOF fsync is taking too long (disk is busy?). %d bytes wait in memory meanwhile.", self.buffered())
 
     def _finish(self, future: asyncio.Future[None]) -> None:
         job = self._job
         assert job is not None
         future.result()  # a job does not raise
         self._job = None
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        if job.error is None:
-            self._succeed(job)
-        else:
+        if job.sync:
+            self._end_watch()
+        if job.error is not None:
             self._fail(job)
-        ends, self._job_ends = self._job_ends, []
-        for ended in ends:
-            if not ended.done():
-                ended.set_result(None)
+        elif self._sync_error is not None:
+            self._note_written(job)
+        else:
+            self._succeed(job)
+        if self._sync_error is not None:
+            error, self._sync_error = self._sync_error, None
+            self._rewind(job.target, error)
+        self._tell_job_ends()
 
     def _succeed(self, job: Job) -> None:
         self.on_job(job)
         self._note_written(job)
         if job.synced:
-            self._durable = self._written
-            self._last_sync_ns = self._clock.monotonic_ns()
-            self._forget_unsynced()
+            self._note_synced(self._written)
         if job.final:
             self._sealed.pop(0)
             job.target.file.close()
@@ -440,27 +456,93 @@ class AppendOnlyFile:
         self._settle()
 
     def _go_on(self) -> None:
-        """No job runs: start the next, or a timer for the sync that is owed, or rest."""
+        """No job runs: start the next, or rest."""
         self._busy = True
         if self._sealed:
             self._start()
-        elif self._waiting:
+        elif self._waiting or (self._unsynced_size and self._together()):
             self._schedule()
-        elif self._unsynced_size and self.policy != NEVER and not self.hold_syncs:
-            self._cancel_timer()
-            elapsed_ms = (self._clock.monotonic_ns() - self._last_sync_ns) // 1_000_000
-            left_ms = 0 if self.policy == ALWAYS else max(0, SYNC_MS - elapsed_ms)
-            self._timer = self._loop.call_later(left_ms / 1000, self._sync_timer_fired)
-            self._busy = False
         else:
             self._busy = False
+        self._plan_sync()
+
+    def _tell_job_ends(self) -> None:
+        ends, self._job_ends = self._job_ends, []
+        for ended in ends:
+            if not ended.done():
+                ended.set_result(None)
+
+    # --- the sync of every second, beside the jobs -------------------------------------------------------------------------------
+
+    def _plan_sync(self) -> None:
+        """Starts the sync that is due, or a timer for the one that will be."""
+        if self.policy != EVERYSEC or self.hold_syncs or self._sync is not None or self.error is not None:
+            return
+        if not self._unsynced_size or self._sealed or self._target is None:
+            return
+        left_ms = SYNC_MS - (self._clock.monotonic_ns() - self._sync_started_ns) // 1_000_000
+        if left_ms <= 0 or self._unsynced_size > self.most_unsynced:
+            self._start_sync(self._target)
+        elif self._sync_timer is None:
+            self._sync_timer = self._loop.call_later(left_ms / 1000, self._sync_timer_fired)
+
+    def _sync_timer_fired(self) -> None:
+        self._sync_timer = None
+        self._sync_started_ns = min(self._sync_started_ns, self._clock.monotonic_ns() - SYNC_MS * 1_000_000)  # a timer may be early
+        self._plan_sync()
+
+    def _start_sync(self, target: Target) -> None:
+        sync = Sync(target, self._written)
+        self._sync = sync
+        self._sync_started_ns = self._clock.monotonic_ns()
+        self._watch_sync()
+        self._loop.run_in_executor(self._executor, sync.run).add_done_callback(self._finish_sync)
+
+    def _finish_sync(self, future: asyncio.Future[None]) -> None:
+        sync = self._sync
+        assert sync is not None
+        future.result()  # a sync does not raise
+        self._sync = None
+        self._end_watch()
+        if sync.error is None:
+            self._note_synced(sync.offset)
+            if self._job is None:
+                self._go_on()
+            self._settle()
+        elif self._job is None:
+            self._rewind(sync.target, sync.error)
+        else:
+            self._sync_error = sync.error  # its end goes on: what it writes is to be written again too
+        self._tell_job_ends()
+
+    def _watch_sync(self) -> None:
+        self._watch = self._loop.call_later(SLOW_SYNC_S, self._slow_sync)
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _slow_sync(self) -> None:
+        self._watch = None
+        self.delayed_syncs += 1
+        log.log(NOTICE, "AOF fsync is taking too long (disk is busy?). %d bytes wait in memory meanwhile.", self.buffered())
+
+    # --- what is on disk ---------------------------------------------------------------------------------------------------------
 
     def _note_written(self, job: Job) -> None:
         self._written += job.size
-        self._unsynced += job.chunks
-        self._unsynced_size += job.size
+        if job.size:
+            self._unsynced.append((self._written, job.chunks[0]))
+            self._unsynced_size += job.size
         if self._unsynced_size > self.most_unsynced and (self.policy == NEVER or self.hold_syncs):
             self._unsynced = []  # nobody was promised that these would be synced
+
+    def _note_synced(self, offset: int) -> None:
+        self._durable = max(self._durable, offset)
+        left = [entry for entry in self._unsynced if entry[0] > offset]
+        self._unsynced = left
+        self._unsynced_size = self._written - self._durable
 
     def _forget_unsynced(self) -> None:
         self._unsynced = []
@@ -469,45 +551,59 @@ class AppendOnlyFile:
     # --- when the disk fails -----------------------------------------------------------------------------------------------------
 
     def _fail(self, job: Job) -> None:
-        again = job.chunks
+        assert job.error is not None
         if job.written:
-            # The sync failed: nothing since the last good one can be trusted to be there.
             self._note_written(job)
-            again = self._unsynced
-            size = sum(len(chunk) for chunk in again)
-            job.target.position -= size
-            self._written -= size
-            self._forget_unsynced()
-        self._put_back(job, again)
-        self._complain(job)
-        self.error = job.error
-        self.on_change()
-        self._busy = True
-        self._cancel_timer()
-        self._timer = self._loop.call_later(RETRY_MS / 1000, self._timer_fired)
+            if job.final:
+                self._sealed[0] = (job.target, [])
+            self._complain(f"Error syncing the AOF file: {_reason(job.error)}")
+            self._take_back(job.target)
+        else:
+            if job.final:
+                self._sealed[0] = (job.target, [])
+            self._put_back(job.target, job.chunks)
+            if job.short is not None:
+                written, wanted = job.short
+                reason = _reason(job.error)
+                self._complain(f"Short write while writing to the AOF file: (nwritten={written}, expected={wanted}): {reason}")
+            else:
+                self._complain(f"Error writing to the AOF file: {_reason(job.error)}")
+        self._retry_later(job.error)
 
-    def _put_back(self, job: Job, chunks: list[bytes]) -> None:
+    def _rewind(self, target: Target, error: OSError) -> None:
+        """A sync beside the jobs failed."""
+        self._complain(f"Error syncing the AOF file: {_reason(error)}")
+        self._take_back(target)
+        self._retry_later(error)
+
+    def _take_back(self, target: Target) -> None:
+        """A sync failed: nothing since the last good one can be trusted to be there, so all of it is to be written again."""
+        chunks = [data for _, data in self._unsynced]
+        size = sum([len(data) for data in chunks])
+        target.position -= size
+        self._written -= size
+        self._forget_unsynced()
+        self._put_back(target, chunks)
+
+    def _put_back(self, target: Target, chunks: list[bytes]) -> None:
         """`chunks` are to be written first, to the file they were meant for, even if `switch` has left it since."""
-        if job.final:
-            self._sealed[0] = (job.target, chunks)
-        elif self._sealed and self._sealed[0][0] is job.target:
-            self._sealed[0] = (job.target, chunks + self._sealed[0][1])
+        if self._sealed and self._sealed[0][0] is target:
+            self._sealed[0] = (target, chunks + self._sealed[0][1])
         else:
             self._waiting = chunks + self._waiting
 
-    def _complain(self, job: Job) -> None:
+    def _retry_later(self, error: OSError) -> None:
+        self.error = error
+        self.on_change()
+        self._busy = True
+        self._cancel_timers()
+        self._timer = self._loop.call_later(RETRY_MS / 1000, self._timer_fired)
+
+    def _complain(self, text: str) -> None:
         now = self._clock.monotonic_ns()
-        if self.error is not None and now - self._complained_ns < COMPLAIN_NS:
-            return
-        self._complained_ns = now
-        assert job.error is not None
-        reason = job.error.strerror or str(job.error)
-        if job.written:
-            log.warning("Error syncing the AOF file: %s", reason)
-        elif job.short is not None:
-            log.warning("Short write while writing to the AOF file: (nwritten=%d, expected=%d): %s", job.short[0], job.short[1], reason)
-        else:
-            log.warning("Error writing to the AOF file: %s", reason)
+        if self.error is None or now - self._complained_ns >= COMPLAIN_NS:
+            self._complained_ns = now
+            log.warning("%s", text)
 
     # --- telling who waits -------------------------------------------------------------------------------------------------------
 
@@ -518,8 +614,9 @@ class AppendOnlyFile:
 
     def _settle(self) -> None:
         """Bytes have been written: tells those who waited for it."""
-        self._alarm = self._written + MOST_WAITING
-        if self.congested and self.buffered() <= FEW_WAITING:
+        kept = self.buffered() + (self._written - self._durable if self._unsynced else 0)
+        self._alarm = self._end - kept + MOST_KEPT
+        if self.congested and kept <= FEW_KEPT:
             self.congested = False
             self.on_change()
         self._wake()

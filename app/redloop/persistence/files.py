@@ -7,6 +7,7 @@ grows is only ever written at a position we name, so that writing the same bytes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from io import FileIO
@@ -138,7 +139,17 @@ class Files:
     def write_whole(self, directory: str, temporary: str, name: str, data: bytes) -> None:
         """Replaces `name` in `directory` with `data`: a crash leaves the old file or the new one, never a mixture."""
         beside = os.path.join(directory, temporary)
-        file = self.open_growing(beside, truncate=True)
+        try:
+            self._write_beside(beside, data)
+            self.rename(beside, os.path.join(directory, name))
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.remove(beside)
+            raise
+        self.sync_directory(directory)
+
+    def _write_beside(self, path: str, data: bytes) -> None:
+        file = self.open_growing(path, truncate=True)
         try:
             done = 0
             view = memoryview(data)
@@ -147,5 +158,3 @@ class Files:
             file.sync()
         finally:
             file.close()
-        self.rename(beside, os.path.join(directory, name))
-        self.sync_directory(directory)
