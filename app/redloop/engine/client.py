@@ -55,6 +55,10 @@ PARKED_OUTPUT: Final = 4
 """Its replies are not read."""
 PARKED_DISK: Final = 8
 """It writes faster than the disk does."""
+PARKED_UNREAD: Final = PARKED_OUTPUT | PARKED_DISK
+"""The reasons for which its socket is not read either."""
+GREEDY: Final = 128 * 1024
+"""Bytes read at once that tell of more behind them."""
 
 Guard = Callable[["Client", Command, list[bytes]], object]
 """guard(client, command, argv): None lets the command pass; raising RedisError rejects it; any reply is given instead of running it."""
@@ -166,6 +170,18 @@ class Client:
         self.seen_ms = self.clock.ms
         self._run(data, 0)
         self._end_batch()
+        if size >= GREEDY:
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """Stops reading until the others have had their turn: the loop would go on with one that sends faster than it is served."""
+        if self.server.defer is not None and not self.closing and not self.parked & PARKED_UNREAD:
+            self.peer.pause_reading()
+            self.server.defer(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.closing and not self.parked & PARKED_UNREAD:
+            self.peer.resume_reading()
 
     def park(self, reason: i64, argv: list[bytes] | None = None) -> None:
         """Runs no more commands until `resume(reason)`; `argv` is then the first to run."""
@@ -537,9 +553,14 @@ class Client:
         """The system takes bytes again."""
         self.congested = False
         self.soft_limit_since = 0
-        if self.parked & PARKED_OUTPUT:
-            self.peer.resume_reading()
-            self.resume(PARKED_OUTPUT)
+        self.resume_reading(PARKED_OUTPUT)
+
+    def resume_reading(self, reason: i64) -> None:
+        """Takes away a reason for being parked for which its socket was not read either."""
+        if self.parked & reason:
+            if not self.parked & PARKED_UNREAD & ~reason:
+                self.peer.resume_reading()
+            self.resume(reason)
 
     def check_output(self) -> None:
         """Closes a client beyond its output limit; makes one wait whose replies pile up."""

@@ -433,8 +433,7 @@ class Durability:
         server.remove_guard(self._hold_writers)
         waiting, self._waiting = self._waiting, []
         for client in waiting:
-            client.peer.resume_reading()
-            client.resume(PARKED_DISK)
+            client.resume_reading(PARKED_DISK)
 
     def _note_times(self, job: Job) -> None:
         latency = self.server.latency
