@@ -490,7 +490,7 @@ class Database:
             segment = self.directory[position >> self._shift]
             bits: i64 = POSITION_BITS - segment.depth
             first: i64 = (position >> bits) << bits
-            end: i64 = first + (1 << bits)
+            end: i64 = ((position >> bits) + 1) << bits
             if position == first and len(segment.values) <= count - len(found):
                 found.extend(segment.values)
             else:

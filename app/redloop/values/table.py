@@ -154,7 +154,7 @@ class Table:
             bits: i64 = POSITION_BITS - self.depths[slot]
             end: i64 = ((position >> bits) + 1) << bits  # of the dict's range
             room: i64 = count - len(found)
-            if position == end - (1 << bits) and len(part) <= room:
+            if position == (position >> bits) << bits and len(part) <= room:  # at the start of the range
                 found.extend(part)
             else:
                 ahead = [(hash(key) & POSITION_MASK, key) for key in part]
