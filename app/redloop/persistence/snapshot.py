@@ -178,7 +178,8 @@ class Snapshot:
                 return False
             segment, end = walk.database.segment_at(position)
             walk.position = end
-            partly = end - (1 << (POSITION_BITS - segment.depth)) < position
+            bits: i64 = POSITION_BITS - segment.depth
+            partly = (position >> bits) << bits < position
         batch = segment.values.copy()
         if partly:
             for key in segment.values:

@@ -158,7 +158,7 @@ class Table:
                 found.extend(part)
             else:
                 ahead = [(hash(key) & POSITION_MASK, key) for key in part]
-                if position > end - (1 << bits):
+                if position > (position >> bits) << bits:  # not at the start of the range
                     ahead = [entry for entry in ahead if entry[0] >= position]
                 ahead.sort(key=_first)
                 take: i64 = room
