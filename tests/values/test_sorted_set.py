@@ -86,11 +86,11 @@ def test_bounds_become_ranks(count: int, modulus: int, data: st.DataObject) -> N
     for i in range(count):
         level.add(b"m%04d" % i, 0.0)
     first, last = b"m%04d" % data.draw(st.integers(0, 3100)), b"m%04d" % data.draw(st.integers(0, 3100))
-    start, stop = level.by_bytes(first, low_open, last, high_open)
+    start, stop = level.by_bytes(first, low_open, last, high_open, high_open)
     members = level.members(0, count)
     assert members[start:stop] == [m for m in members if (m > first if low_open else m >= first) and (m < last if high_open else m <= last)]
-    assert level.by_bytes(None, False, None, False) == (0, count)
-    assert level.by_bytes(first, low_open, None, False) == (bisect_left(members, first + (b"\0" if low_open else b"")), count)
+    assert level.by_bytes(None, False, None, False, low_open) == (0, count)
+    assert level.by_bytes(first, low_open, None, False, False) == (bisect_left(members, first + (b"\0" if low_open else b"")), count)
 
 
 @settings(max_examples=150, deadline=None)

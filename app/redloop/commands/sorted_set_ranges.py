@@ -124,7 +124,7 @@ class Range:
             return 0, 0
         low = None if self.low_place == LEX_LOWEST else self.low_member
         high = None if self.high_place == LEX_HIGHEST else self.high_member
-        return found.by_bytes(low, self.low_open, high, self.high_open)
+        return found.by_bytes(low, self.low_open, high, self.high_open, self.reverse)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------------------
