@@ -107,8 +107,8 @@ def bitpos(client: Client, argv: list[bytes]) -> Reply:
     if len(argv) > 6:
         raise RedisError(SYNTAX)
     start = parse_int(argv[3]) if len(argv) > 3 else 0
-    end = parse_int(argv[4]) if len(argv) > 4 else -1
     scale = _unit(argv, 5)
+    end = parse_int(argv[4]) if len(argv) > 4 else -1
     found = client.db.find(argv[1])
     if found is None:
         return -1 if bit else 0

@@ -449,9 +449,9 @@ def brpop(client: Client, argv: list[bytes]) -> Reply:
     WRITE | BLOCKING, since="7.0.0", complexity="O(N+M)", keys="RW ACCESS DELETE",
 )
 def blmpop(client: Client, argv: list[bytes]) -> Reply:
-    timeout = _timeout(client, argv[1])
     keys = keys_after_count(argv, 2, NUMKEYS_NOT_POSITIVE)
     left, count = _side_and_count(argv, 3 + len(keys))
+    timeout = _timeout(client, argv[1])
     popped = _pop_from_first(client, keys, left, count)
     return block(client, argv, keys, timeout, NULL_ARRAY, List.type_name) if popped is None else popped
 

@@ -469,8 +469,8 @@ def bzpopmax(client: Client, argv: list[bytes]) -> Reply:
     WRITE | BLOCKING, since="7.0.0", complexity="O(K)+O(M*log(N))", keys="RW ACCESS DELETE",
 )
 def bzmpop(client: Client, argv: list[bytes]) -> Reply:
-    timeout = _timeout(client, argv[1])
     keys = keys_after_count(argv, 2, NUMKEYS_NOT_POSITIVE)
     lowest, count = _end_and_count(argv, 3 + len(keys))
+    timeout = _timeout(client, argv[1])
     popped = _pop_from_first(client, keys, lowest, count)
     return block(client, argv, keys, timeout, NULL_ARRAY, SortedSet.type_name) if popped is None else popped
