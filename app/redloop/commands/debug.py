@@ -10,6 +10,7 @@ import logging
 import os
 from typing import Final
 
+from redloop.commands.objects import reference_count
 from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, Handler, family
 from redloop.errors import (
@@ -70,7 +71,7 @@ def _object(client: Client, argv: list[bytes]) -> Reply:
     second = client.db.accessed(key)
     fields = [
         f"Value at:{id(value):#x}",
-        "refcount:1",
+        f"refcount:{reference_count(value, config)}",
         f"encoding:{encoding(value, config).decode()}",
         f"serializedlength:{len(payload.dump(value, config)) - ENVELOPE}",
         f"lru:{second & LRU_CLOCK_MASK}",

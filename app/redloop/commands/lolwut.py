@@ -22,6 +22,8 @@ COLUMNS: Final = 66
 SQUARES: Final = 8
 ROWS: Final = 12
 MOST: Final = (200, 200, 200)
+SIZED: Final = (5, 6)
+"""Versions that take sizes; the others look at nothing."""
 DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of a Braille character for each of its 4 rows and 2 columns of dots."""
 
@@ -72,12 +74,9 @@ def schotter(columns: int, per_row: int, rows: int, random: Random) -> str:
 
 @command("LOLWUT [VERSION version]", "Draws a picture and tells the version.", READONLY | FAST, since="5.0.0")
 def lolwut(client: Client, argv: list[bytes]) -> Reply:
-    words = argv[1:]
-    if len(words) >= 2 and words[0].upper() == b"VERSION":
-        parse_int(words[1])
-        words = words[2:]
     sizes = [COLUMNS, SQUARES, ROWS]
-    for at, word in enumerate(words[:3]):
-        sizes[at] = min(max(1, parse_int(word)), MOST[at])
+    if len(argv) > 2 and argv[1].upper() == b"VERSION" and parse_int(argv[2]) in SIZED:
+        for at, word in enumerate(argv[3:6]):
+            sizes[at] = min(max(1, parse_int(word)), MOST[at])
     drawing = schotter(sizes[0], sizes[1], sizes[2], client.server.random)
     return Verbatim(f"{drawing}\nGeorg Nees - schotter, plotter on paper, 1968. Redis ver. {REDIS_VERSION}\n".encode())

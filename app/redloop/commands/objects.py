@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.config import Config
 from redloop.engine.client import Client
 from redloop.engine.command import READONLY, family
 from redloop.errors import LFU, NOT_LFU, RedisError
@@ -32,9 +33,12 @@ def object_encoding(client: Client, argv: list[bytes]) -> Reply:
 )
 def object_refcount(client: Client, argv: list[bytes]) -> Reply:
     value = client.db.peek(argv[2])
-    if value is None:
-        return None
-    if encoding(value, client.server.config) == b"int":
+    return None if value is None else reference_count(value, client.server.config)
+
+
+def reference_count(value: object, config: Config) -> int:
+    """How many references Redis would count."""
+    if encoding(value, config) == b"int":
         assert isinstance(value, (bytes, int))
         if 0 <= int(value) < SHARED_INTEGERS:
             return SHARED_REFCOUNT
