@@ -360,16 +360,58 @@ XADD_ZERO: Final = "ERR The ID specified in XADD must be greater than 0-0"
 XADD_SMALLER: Final = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
 XSETID_SMALLER: Final = "ERR The ID specified in XSETID is smaller than the target stream top item"
 STREAM_MAXLEN_NEGATIVE: Final = "ERR The MAXLEN argument must be >= 0."
+STREAM_MAXLEN_WITH_MINID: Final = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+STREAM_LIMIT_NEGATIVE: Final = "ERR The LIMIT argument must be >= 0."
+STREAM_LIMIT_WITHOUT_TRIM: Final = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
+XTRIM_WITHOUT_TRIM: Final = "ERR syntax error, XTRIM must be called with a trimming strategy"
+STREAM_EXHAUSTED: Final = "ERR The stream has exhausted the last possible ID, unable to add more items"
+STREAM_ENTRY_TOO_LARGE: Final = "ERR Elements are too large to be stored"
+RANGE_START_ID: Final = "ERR invalid start ID for the interval"
+RANGE_END_ID: Final = "ERR invalid end ID for the interval"
+XSETID_BELOW_NEW_DELETED: Final = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
+XSETID_BELOW_DELETED: Final = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"
+XSETID_ADDED_NEGATIVE: Final = "ERR entries_added must be positive"
+XSETID_ADDED_TOO_FEW: Final = "ERR The entries_added specified in XSETID is smaller than the target stream length"
+ENTRIESREAD_NEGATIVE: Final = "ERR value for ENTRIESREAD must be positive or -1"
+XREAD_NEW: Final = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+XREADGROUP_WITHOUT_GROUP: Final = "ERR Missing GROUP option for XREADGROUP"
+XCLAIM_MIN_IDLE: Final = "ERR Invalid min-idle-time argument for XCLAIM"
+XAUTOCLAIM_MIN_IDLE: Final = "ERR Invalid min-idle-time argument for XAUTOCLAIM"
+XAUTOCLAIM_COUNT: Final = "ERR COUNT must be > 0"
+XAUTOCLAIM_NO_MEMORY: Final = "ERR Insufficient memory, failed allocating transient memory, COUNT too high."
 STREAM_LIMIT_WITHOUT_TILDE: Final = "ERR syntax error, LIMIT cannot be used without the special ~ option"
 BUSYGROUP: Final = "BUSYGROUP Consumer Group name already exists"
 XGROUP_NEEDS_KEY: Final = (
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an "
     "empty stream automatically."
 )
-XREADGROUP_DOLLAR: Final = (
-    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, "
-    "or use the > ID to get new messages. The $ ID would just return an empty result set."
-)
+
+
+def only_xreadgroup(option: str) -> str:
+    return f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead."
+
+
+def meaningless_id(sign: str) -> str:
+    return (
+        f"ERR The {sign} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a "
+        f"proper ID, or use the > ID to get new messages. The {sign} ID would just return an empty result set."
+    )
+
+
+def unbalanced_streams(name: str, ids: str) -> str:
+    return f"ERR Unbalanced '{name}' list of streams: for each stream key an {ids} must be specified."
+
+
+def invalid_xclaim_option(option: str) -> str:
+    return f"ERR Invalid {option} option argument for XCLAIM"
+
+
+def unrecognized_xclaim_option(raw: bytes) -> str:
+    return f"ERR Unrecognized XCLAIM option '{quote(raw)}'"
+
+
+def no_group_for_key(key: bytes, group: bytes) -> str:
+    return f"NOGROUP No such consumer group '{quote(group)}' for key name '{quote(key)}'"
 
 
 def no_group(key: bytes, group: bytes) -> str:

@@ -28,6 +28,9 @@ KEYEVENT: Final = 1 << 15  # E
 FLUSHED: Final = 1 << 20
 SWAPPED: Final = 1 << 21
 
+ASIDE: Final = 1 << 22
+"""Joined to a class: what happened left the value as WATCH sees it (a consumer came to a group)."""
+
 LETTERS: Final = {
     "g": GENERIC, "$": STRING, "l": LIST, "s": SET, "h": HASH, "z": ZSET, "x": EXPIRED, "e": EVICTED, "t": STREAM, "d": MODULE, "n": NEW,
     "K": KEYSPACE, "E": KEYEVENT, "m": KEY_MISS,

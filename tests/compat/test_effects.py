@@ -16,6 +16,7 @@ import redloop.commands  # noqa: F401  declares the commands
 from redloop.clock import Clock, ManualClock
 from redloop.config import Config
 from redloop.engine.client import Client
+from redloop.engine.features import install
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.events import KEY_MISS, NEW
@@ -46,8 +47,12 @@ def commands(log: bytes, now_ms: int) -> list[list[bytes]]:
         argv = [text for _, text in items if isinstance(text, bytes)]
         argv[0] = argv[0].upper()
         if argv[0] != b"SELECT":
-            found.append([b"<soon>" if word.isdigit() and abs(int(word) - now_ms) < NEAR_MS else word for word in argv])
+            found.append([b"<soon>" if is_near(word.removesuffix(b"-0"), now_ms) else word for word in argv])
     return found
+
+
+def is_near(word: bytes, now_ms: int) -> bool:
+    return word.isdigit() and abs(int(word) - now_ms) < NEAR_MS
 
 
 class Ours:
@@ -56,6 +61,7 @@ class Ours:
     def __init__(self) -> None:
         self.clock = ManualClock(Clock().now_ms())
         self.server = Server(Config(), self.clock)
+        install(self.server)
         self.client = Client(self.server, Peer(), 1)
         self.log = bytearray()
         self.events: list[bytes] = []

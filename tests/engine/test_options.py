@@ -14,12 +14,15 @@ from redloop.engine.options import (
     keys_after_count,
     lex_bound,
     parse_int_in_range,
+    range_end,
+    range_start,
     score_bound,
     stream_id,
     timeout_milliseconds,
     timeout_seconds,
 )
 from redloop.errors import RedisError
+from redloop.values.stream_ids import MAX_ID
 
 NOW = 1_700_000_000_000
 FEW = "ERR numkeys should be greater than 0"
@@ -174,13 +177,25 @@ def test_bounds_of_members_that_are_refused(text: bytes) -> None:
         (b"+1-+2", (1, 2)),
         (b" 1", (1, 7)),
         (b"18446744073709551615-0", (18446744073709551615, 0)),
+        (b"1- -1", (1, 18446744073709551615)),
+        (b"1-2\0x", (1, 2)),
     ],
 )
 def test_ids_of_streams(text: bytes, expected: tuple[int, int]) -> None:
-    assert stream_id(text, 7) == expected
+    assert stream_id(text, 7) == expected[0] << 64 | expected[1]
 
 
-@pytest.mark.parametrize("text", [b"", b"a", b"1-", b"-1", b"1-2-3", b"1--1", b"1-1 ", b"18446744073709551616", b"1-*", b"("])
+def test_ranges_of_streams() -> None:
+    assert (range_start(b"-"), range_start(b"+"), range_end(b"-"), range_end(b"+")) == (0, MAX_ID, 0, MAX_ID)
+    assert (range_start(b"2"), range_end(b"2")) == (2 << 64, (3 << 64) - 1)
+    assert (range_start(b"(2"), range_end(b"(2")) == ((2 << 64) + 1, (3 << 64) - 2)
+    with pytest.raises(RedisError, match="ERR invalid start ID for the interval"):
+        range_start(b"(18446744073709551615-18446744073709551615")
+    with pytest.raises(RedisError, match="ERR invalid end ID for the interval"):
+        range_end(b"(0-0")
+
+
+@pytest.mark.parametrize("text", [b"", b"1" * 128, b"a", b"1-", b"-1", b"1-2-3", b"1--1", b"1-1 ", b"18446744073709551616", b"1-*", b"("])
 def test_ids_of_streams_that_are_refused(text: bytes) -> None:
     with pytest.raises(RedisError, match="ERR Invalid stream ID"):
         stream_id(text)

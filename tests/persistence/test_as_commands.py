@@ -10,6 +10,7 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
 
 
 def a_list(count: int) -> List:
@@ -41,6 +42,27 @@ def a_hash(due: dict[bytes, int], **fields: str) -> Hash:
     return value
 
 
+def a_stream(*numbers: int) -> Stream:
+    value = Stream()
+    for number in numbers:
+        value.append(number << 64 | 1, [b"f", b"%d" % number], 4096, 100)
+    return value
+
+
+def a_stream_with_groups() -> Stream:
+    value = a_stream(1, 2, 3)
+    value.delete(2 << 64 | 1)
+    value.deleted()
+    group = value.create_group(b"g", 3 << 64 | 1, 3)
+    assert group is not None
+    consumer = group.create_consumer(b"c", 0)
+    group.create_consumer(b"d", 0)
+    group.deliver(3 << 64 | 1, consumer, 77)
+    group.deliver(1 << 64 | 1, consumer, 66)
+    value.create_group(b"h", 0, -1)
+    return value
+
+
 @pytest.mark.parametrize(
     ("value", "due", "lines"),
     [
@@ -57,6 +79,22 @@ def a_hash(due: dict[bytes, int], **fields: str) -> Hash:
             ["ZADD k -0.1 f 1 a 2.5 b 3 e 1e+300 c inf d"],
         ),
         (a_hash({}, f="v", g="1"), -1, ["HMSET k f v g 1"]),
+        (a_stream(5), 7, ["XADD k 5-1 f 5", "XSETID k 5-1 ENTRIESADDED 1 MAXDELETEDID 0-0", "PEXPIREAT k 7"]),
+        (Stream(), -1, ["XADD k MAXLEN 0 0-1 x y", "XSETID k 0-0 ENTRIESADDED 0 MAXDELETEDID 0-0"]),
+        (
+            a_stream_with_groups(),
+            -1,
+            [
+                "XADD k 1-1 f 1",
+                "XADD k 3-1 f 3",
+                "XSETID k 3-1 ENTRIESADDED 3 MAXDELETEDID 2-1",
+                "XGROUP CREATE k g 3-1 ENTRIESREAD 3",
+                "XCLAIM k g c 0 1-1 TIME 66 RETRYCOUNT 1 JUSTID FORCE",
+                "XCLAIM k g c 0 3-1 TIME 77 RETRYCOUNT 1 JUSTID FORCE",
+                "XGROUP CREATECONSUMER k g d",
+                "XGROUP CREATE k h 0-0 ENTRIESREAD -1",
+            ],
+        ),
         (a_hash({b"f": 9999999999999}, f="v", g="w"), 5, None),
     ],
 )

@@ -12,6 +12,7 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
 
 
 def some_list(count: int) -> object:
@@ -42,7 +43,19 @@ def some_sorted_set(count: int) -> object:
     return made
 
 
-@pytest.mark.parametrize("make", [some_list, some_hash, some_set, some_sorted_set])
+def some_stream(count: int) -> object:
+    made = Stream()
+    group = made.create_group(b"group", 0, 0)
+    assert group is not None
+    consumer = group.create_consumer(b"consumer", 0)
+    for i in range(1, count):
+        made.append(i * 977 << 64, [b"field", b"value:%08d" % i, b"other", b"%040d" % i], 4096, 100)
+        if i > count // 2:
+            group.deliver(i * 977 << 64, consumer, i * 1000)
+    return made
+
+
+@pytest.mark.parametrize("make", [some_list, some_hash, some_set, some_sorted_set, some_stream])
 @pytest.mark.parametrize("count", [10, 20_000])
 def test_footprint(make: Callable[[int], object], count: int) -> None:
     """Within a quarter of what the allocator says, packed and not, measured whole or by a few samples."""

@@ -7,16 +7,21 @@ next, as long as they get something. Nobody waits: no listener, no observer, no 
 
 from __future__ import annotations
 
+from typing import Final
+
 from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import Command
 from redloop.engine.server import Server
 from redloop.errors import RedisError
-from redloop.events import SWAPPED
+from redloop.events import FLUSHED, STREAM, SWAPPED
 from redloop.keyspace.database import Database
 from redloop.resp.replies import NOTHING
 from redloop.values.types import type_name
 
 UNBLOCKED: str = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+
+STREAM_READY: Final = (b"xadd", b"xgroup-destroy")
+"""What happens to a stream and is of interest to those who wait for it."""
 
 
 class Waiting:
@@ -128,9 +133,9 @@ class BlockedClients:
         client.resume(PARKED_BLOCKED)
 
     def _changed(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
-        if event_class == SWAPPED:  # anything may be there now
+        if event_class & (SWAPPED | FLUSHED):  # anything may be there now, or gone
             self._ready.update(dict.fromkeys([entry for entry in self._lines if entry[0] == database.index]))
-        elif (database.index, key) in self._lines:
+        elif (database.index, key) in self._lines and (not event_class & STREAM or event in STREAM_READY):
             self._ready[(database.index, key)] = None
 
     def _after_command(self, client: Client, command: Command, argv: list[bytes], spent: int) -> None:

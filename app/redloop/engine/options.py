@@ -31,6 +31,8 @@ from redloop.errors import (
     NOT_AN_INTEGER,
     NUMKEYS_NOT_POSITIVE,
     NUMKEYS_TOO_MANY,
+    RANGE_END_ID,
+    RANGE_START_ID,
     SCORE_RANGE,
     STREAM_ID,
     SYNTAX,
@@ -42,12 +44,13 @@ from redloop.errors import (
     invalid_expire,
     out_of_range,
 )
-from redloop.numbers import as_float, as_long_double, parse_float, parse_int, parse_int_between
+from redloop.numbers import as_float, as_int, as_long_double, parse_float, parse_int, parse_int_between
+from redloop.values.stream_ids import MAX_ID, MAX_PART, SEQUENCE_BITS
 
 MAX_INT: Final = 9223372036854775807
 _INFINITIES: Final = {b"-inf": -math.inf, b"+inf": math.inf, b"inf": math.inf}
 _NUMERIC: Final = b"0123456789.-+eE"
-MAX_ID_PART: Final = 18446744073709551615
+LONGEST_ID: Final = 127
 
 
 class Options:
@@ -205,22 +208,56 @@ def lex_bound(text: bytes) -> tuple[int, bytes, bool]:
     raise RedisError(LEX_RANGE)
 
 
-def stream_id(text: bytes, missing_sequence: int = 0) -> tuple[int, int]:
-    """`milliseconds[-sequence]`."""
-    head, dash, tail = text.partition(b"-")
-    milliseconds = _id_part(head)
-    return milliseconds, _id_part(tail) if dash else missing_sequence
+def stream_id(text: bytes, missing_sequence: int = 0) -> int:
+    """`milliseconds[-sequence]`, as one integer (see values.stream_ids)."""
+    if len(text) > LONGEST_ID:
+        raise RedisError(STREAM_ID)
+    head, dash, tail = text.partition(b"\0")[0].partition(b"-")
+    return _id_part(head) << SEQUENCE_BITS | (_id_part(tail) if dash else missing_sequence)
 
 
 def _id_part(text: bytes) -> int:
-    """As C reads it: blanks and a plus in front, any number of zeros."""
-    digits = text.lstrip(b" \t\n\v\f\r").removeprefix(b"+") if not text.isdigit() else text
-    if not digits.isdigit() or len(digits) > 127:
-        raise RedisError(STREAM_ID)
+    """As C reads it: blanks and a sign in front, any number of zeros; below zero it goes on at the greatest."""
+    digits = text
+    negative = False
+    if not text.isdigit():
+        digits = text.lstrip(b" \t\n\v\f\r")
+        negative = digits.startswith(b"-")
+        digits = digits[1:] if digits.startswith((b"+", b"-")) else digits
+        if not digits.isdigit():
+            raise RedisError(STREAM_ID)
     number = int(digits)
-    if number > MAX_ID_PART:
+    if number > MAX_PART or (negative and as_int(text) is not None):
         raise RedisError(STREAM_ID)
-    return number
+    return -number & MAX_PART if negative else number
+
+
+def range_start(text: bytes) -> int:
+    """The first id of a range: `-`, `+`, an id, or one to begin behind (`(1-1`)."""
+    if text == b"-":
+        return 0
+    if text == b"+":
+        return MAX_ID
+    if len(text) < 2 or not text.startswith(b"("):
+        return stream_id(text)
+    ident = stream_id(text[1:])
+    if ident == MAX_ID:
+        raise RedisError(RANGE_START_ID)
+    return ident + 1
+
+
+def range_end(text: bytes) -> int:
+    """The last id of a range, likewise."""
+    if text == b"-":
+        return 0
+    if text == b"+":
+        return MAX_ID
+    if len(text) < 2 or not text.startswith(b"("):
+        return stream_id(text, MAX_PART)
+    ident = stream_id(text[1:], MAX_PART)
+    if ident == 0:
+        raise RedisError(RANGE_END_ID)
+    return ident - 1
 
 
 def timeout_seconds(text: bytes, now_ms: int) -> int:

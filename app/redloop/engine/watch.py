@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from redloop.engine.client import Client
 from redloop.engine.server import Server
-from redloop.events import FLUSHED, KEY_MISS, NEW, SWAPPED
+from redloop.events import ASIDE, FLUSHED, KEY_MISS, NEW, SWAPPED
 from redloop.keyspace.database import Database
 
 
@@ -67,7 +67,7 @@ class Watched:
         return client in self._changed
 
     def _notice(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
-        if event_class & (KEY_MISS | NEW):
+        if event_class & (KEY_MISS | NEW | ASIDE):
             return
         if event_class & (FLUSHED | SWAPPED):
             for (index, watched), watchers in self._watchers.items():

@@ -15,6 +15,9 @@ from redloop.values.hash import NEVER, Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
+from redloop.values.stream_groups import Group
+from redloop.values.stream_ids import MAX_ID, format_id
 
 ITEMS: Final = 64
 
@@ -66,6 +69,8 @@ def key_as_commands(key: bytes, value: object, due: int) -> bytes:
         data = _in_parts(b"ZADD", key, _scores_and_members(value), 2 * ITEMS)
     elif isinstance(value, Hash):
         data = _expiring_hash(key, value) if value.expires is not None else _in_parts(b"HMSET", key, value.flat(), 2 * ITEMS)
+    elif isinstance(value, Stream):
+        data = _stream(key, value)
     else:
         raise TypeError(f"not a value: {type(value).__name__}")
     if due >= 0:
@@ -96,3 +101,36 @@ def _expiring_hash(key: bytes, value: Hash) -> bytes:
         if 0 <= due < NEVER:
             commands.append(encode_command([b"HPEXPIREAT", key, b"%d" % due, b"FIELDS", b"1", field]))
     return b"".join(commands)
+
+
+def _stream(key: bytes, value: Stream) -> bytes:
+    """The entries one by one, and what a stream knows beside them."""
+    commands = [encode_command([b"XADD", key, format_id(ident), *pairs]) for ident, pairs in value.range(0, MAX_ID, 0)]
+    if not commands:
+        commands.append(encode_command([b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]))
+    last, deleted = format_id(value.last_id), format_id(value.max_deleted_id)
+    commands.append(
+        encode_command([b"XSETID", key, last, b"ENTRIESADDED", b"%d" % value.entries_added, b"MAXDELETEDID", deleted])
+    )
+    for name in value.sorted_groups():
+        commands += _group(key, name, value.groups[name])
+    return b"".join(commands)
+
+
+def _group(key: bytes, name: bytes, group: Group) -> list[bytes]:
+    read = b"%d" % group.entries_read
+    commands = [encode_command([b"XGROUP", b"CREATE", key, name, format_id(group.last_id), b"ENTRIESREAD", read])]
+    for consumer in group.sorted_consumers():
+        if not len(consumer.pending):
+            commands.append(encode_command([b"XGROUP", b"CREATECONSUMER", key, name, consumer.name]))
+        for ident in sorted(consumer.pending.by_id):
+            pending = consumer.pending.by_id[ident]
+            commands.append(
+                encode_command(
+                    [
+                        b"XCLAIM", key, name, consumer.name, b"0", format_id(ident), b"TIME", b"%d" % pending.delivered_ms,
+                        b"RETRYCOUNT", b"%d" % pending.deliveries, b"JUSTID", b"FORCE",
+                    ]
+                )
+            )  # fmt: skip
+    return commands

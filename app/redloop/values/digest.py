@@ -14,6 +14,8 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
+from redloop.values.stream_ids import MAX_ID, MAX_PART, SEQUENCE_BITS
 from redloop.values.strings import text
 
 SIZE: Final = 20
@@ -25,6 +27,7 @@ LIST: Final = 1
 SET: Final = 2
 ZSET: Final = 3
 HASH: Final = 4
+STREAM: Final = 6
 
 
 def add(digest: bytes, data: bytes) -> bytes:
@@ -56,6 +59,8 @@ def mix_value(digest: bytes, value: object, expires: bool) -> bytes:
         digest = _mix_sorted_set(digest, value)
     elif isinstance(value, Hash):
         digest = _mix_hash(digest, value)
+    elif isinstance(value, Stream):
+        digest = _mix_stream(digest, value)
     else:
         digest = mix(mix_number(digest, STRING), text(value))
     return add(digest, b"!!expire!!") if expires else digest
@@ -78,4 +83,14 @@ def _mix_hash(digest: bytes, value: Hash) -> bytes:
         if value.due(flat[at]) >= 0:
             pair = add(pair, b"!!hexpire!!")
         digest = add(digest, pair)
+    return digest
+
+
+def _mix_stream(digest: bytes, value: Stream) -> bytes:
+    """The entries; groups do not count."""
+    digest = mix_number(digest, STREAM)
+    for ident, pairs in value.range(0, MAX_ID, 0):
+        digest = mix(digest, b"%d.%d" % (ident >> SEQUENCE_BITS, ident & MAX_PART))
+        for string in pairs:
+            digest = mix(digest, string)
     return digest

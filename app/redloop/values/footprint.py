@@ -15,11 +15,15 @@ from redloop.values.list import List
 from redloop.values.scores import Scores
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
+from redloop.values.stream_groups import Group
+from redloop.values.stream_node import Node
 from redloop.values.table import Table
 
 ALIGNMENT: Final = 16
 """CPython's allocator hands out multiples of this."""
 FLOAT: Final = 32
+ID: Final = 48
 
 
 def footprint(value: object, samples: int) -> int:
@@ -35,6 +39,8 @@ def footprint(value: object, samples: int) -> int:
     if isinstance(value, SortedSet):
         body = 0 if value.big is None else _scores(value.big, samples)
         return _allocated(value) + _allocated(value.packed) + _allocated(value.weights) + body
+    if isinstance(value, Stream):
+        return _stream(value, samples)
     return _allocated(value)
 
 
@@ -81,3 +87,36 @@ def _scores(scores: Scores, samples: int) -> int:
     for weights in ranking.scores:
         total += _allocated(weights)
     return total + _allocated(ranking.last_members) + _allocated(ranking.last_scores)
+
+
+def _stream(stream: Stream, samples: int) -> int:
+    nodes = stream.nodes
+    wanted = samples or len(nodes)
+    measured = nodes[:wanted]
+    if len(nodes) > wanted:
+        measured[-1] = nodes[-1]  # the open one
+    total = _allocated(stream) + 2 * _allocated(nodes) + ID * len(nodes) + _allocated(stream.groups)
+    total += sum([_group(group, samples) for group in stream.groups.values()])
+    return total + _contents([_node(node) for node in measured], len(nodes))
+
+
+def _node(node: Node) -> int:
+    total = _allocated(node)
+    packed = node.packed
+    if packed is None:
+        total += _allocated(node.ids) + ID * len(node.ids) + _allocated(node.strings) + sum([_allocated(string) for string in node.strings])
+    else:
+        total += sum([_allocated(part) for part in (packed, packed.ms, packed.sequences, packed.blob, packed.ends)])
+    if node.starts is not None:
+        total += _allocated(node.starts)
+    return total + (0 if node.flags is None else _allocated(node.flags))
+
+
+def _group(group: Group, samples: int) -> int:
+    pending = group.pending
+    total = _allocated(group) + _allocated(group.consumers) + _allocated(pending.by_id) + _allocated(pending.order) + ID * len(pending)
+    for consumer in group.consumers.values():
+        total += _allocated(consumer) + _allocated(consumer.name)
+        total += _allocated(consumer.pending) + _allocated(consumer.pending.by_id) + _allocated(consumer.pending.order)
+    deliveries = list(islice(pending.by_id.values(), samples or len(pending)))
+    return total + _contents([_allocated(delivery) + FLOAT for delivery in deliveries], len(pending))

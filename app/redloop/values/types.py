@@ -14,6 +14,7 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
 from redloop.values.strings import Written
 
 EMBSTR_LIMIT: Final = 44
@@ -25,7 +26,7 @@ def type_name(value: object) -> bytes:
     """What TYPE answers."""
     if isinstance(value, (bytes, int, bytearray)):
         return b"string"
-    if isinstance(value, (List, Hash, Set, SortedSet)):
+    if isinstance(value, (List, Hash, Set, SortedSet, Stream)):
         return value.type_name
     raise TypeError(f"not a value: {type(value).__name__}")
 
@@ -40,7 +41,7 @@ def encoding(value: object, config: Config) -> bytes:
         return b"embstr" if len(value) <= EMBSTR_LIMIT else b"raw"
     if isinstance(value, bytearray):
         return b"raw"
-    if isinstance(value, (List, Hash, Set, SortedSet)):
+    if isinstance(value, (List, Hash, Set, SortedSet, Stream)):
         return value.encoding(config)
     raise TypeError(f"not a value: {type(value).__name__}")
 
@@ -51,6 +52,6 @@ def copy_value(value: object) -> object:
         return value
     if isinstance(value, bytearray):
         return bytearray(value)
-    if isinstance(value, (List, Hash, Set, SortedSet)):
+    if isinstance(value, (List, Hash, Set, SortedSet, Stream)):
         return value.copy()
     raise TypeError(f"not a value: {type(value).__name__}")
