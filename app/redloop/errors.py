@@ -118,6 +118,10 @@ DEBUG_NOT_ALLOWED: Final = (
     'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, '
     "otherwise you need to set this option in the configuration file, and then restart the server."
 )
+DEBUG_LOADAOF_FAILED: Final = "ERR Error trying to load the AOF files, check server logs."
+DEBUG_LOADAOF_NOT_NOW: Final = "ERR DEBUG LOADAOF has to wait: not in a transaction, nor while the append-only file is rewritten"
+DEBUG_RELOAD_FAILED: Final = "ERR Error trying to load the RDB dump, check server logs."
+DEBUG_RELOAD_OPTIONS: Final = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
 DEBUG_PROTOCOL_TYPES: Final = (
     "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|"
     "true|false"

@@ -350,6 +350,22 @@ def test_nothing_changes_any_more_once_the_server_stops(tmp_path: Path) -> None:
     assert incremental(tmp_path) == "SELECT 0 SET a 1"
 
 
+def test_loading_once_more(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, enable_debug_command="yes") as server:
+            talker, other = Talker(server), Talker(server)
+            talker.send("SET a 1", "SET b x PX 5000", "SELECT 3", "INCRBYFLOAT f 1.5")
+            assert talker.send("DEBUG LOADAOF", "GET f") == b""
+            assert other.send("GET a") == b"-LOADING Redis is loading the dataset in memory\r\n"
+            await talker.until(b"+OK\r\n$3\r\n1.5\r\n")
+            assert other.send("GET a", "PTTL b", "INCR a") == b"$1\r\n1\r\n:5000\r\n:2\r\n"
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a") == b"$1\r\n2\r\n"
+
+    play(scene())
+    assert incremental(tmp_path) == "SELECT 0 SET a 1 SET b x PXAT 1700000005000 SELECT 3 SET f 1.5 KEEPTTL SELECT 0 INCR a"
+
+
 # -- rewriting, on and off -------------------------------------------------------------------------------------------
 
 

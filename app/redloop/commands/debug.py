@@ -11,11 +11,16 @@ import os
 from typing import Final
 
 from redloop.commands.objects import reference_count
-from redloop.engine.client import Client
+from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, Handler, family
+from redloop.engine.durability import Durability
 from redloop.errors import (
+    DEBUG_LOADAOF_FAILED,
+    DEBUG_LOADAOF_NOT_NOW,
     DEBUG_NOT_ALLOWED,
     DEBUG_PROTOCOL_TYPES,
+    DEBUG_RELOAD_FAILED,
+    DEBUG_RELOAD_OPTIONS,
     NO_SUCH_KEY,
     PUSH_NEEDS_RESP3,
     RedisError,
@@ -25,7 +30,7 @@ from redloop.keyspace.digest import digest_of_all, digest_of_value
 from redloop.logs import WARNING
 from redloop.numbers import as_float, parse_positive
 from redloop.persistence.rdb import payload
-from redloop.resp.replies import OK, Attributed, BigNumber, Members, Pairs, Push, Reply, Several, Simple, Verbatim
+from redloop.resp.replies import NOTHING, OK, Attributed, BigNumber, Members, Pairs, Push, Reply, Several, Simple, Verbatim
 from redloop.values.list import List
 from redloop.values.types import encoding
 
@@ -163,16 +168,50 @@ def _protocol(client: Client, argv: list[bytes]) -> Reply:
     raise RedisError(DEBUG_PROTOCOL_TYPES)
 
 
+def _reload(client: Client, argv: list[bytes]) -> Reply:
+    options = {word.upper() for word in argv[2:]}
+    if not options <= {b"MERGE", b"NOFLUSH", b"NOSAVE"}:
+        raise RedisError(DEBUG_RELOAD_OPTIONS)
+    durability: Durability = client.server.durability
+    if not durability.saving.reload(b"NOSAVE" not in options, b"NOFLUSH" not in options, b"MERGE" in options):
+        raise RedisError(DEBUG_RELOAD_FAILED)
+    log.warning("DB reloaded by DEBUG RELOAD")
+    return OK
+
+
+def _load_aof(client: Client, argv: list[bytes]) -> Reply:
+    durability: Durability = client.server.durability
+    if client.may_not_block or not durability.load_again(AofLoaded(client).tell):
+        raise RedisError(DEBUG_LOADAOF_NOT_NOW)
+    client.park(PARKED_BLOCKED)
+    return NOTHING
+
+
+class AofLoaded:
+    """Whoever asked for DEBUG LOADAOF, until it is told."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def tell(self, success: bool) -> None:
+        """It has ended."""
+        if not self.client.closed:
+            self.client.answer(OK if success else RedisError(DEBUG_LOADAOF_FAILED))
+            self.client.resume(PARKED_BLOCKED)
+
+
 TABLE: Final[dict[bytes, tuple[int, int, Handler, str]]] = {
     b"CHANGE-REPL-ID": (1, 1, _change_repl_id, "| Takes a new replication id."),
     b"DIGEST": (1, 1, _digest, "| A hash of the whole data set."),
     b"DIGEST-VALUE": (1, 1 << 31, _digest_value, "<key> [<key> ...] | Hashes of values."),
     b"ERROR": (2, 2, _error, "<string> | Answers an error."),
     b"HELP": (1, 1, _help, "| Print this help."),
+    b"LOADAOF": (1, 1, _load_aof, "| Empties the keyspace and loads the append-only file."),
     b"LOG": (2, 2, _log, "<message> | Writes to the log."),
     b"OBJECT": (2, 2, _object, "<key> | How a value is kept."),
     b"POPULATE": (2, 4, _populate, "<count> [<prefix>] [<size>] | Creates keys key:0, key:1, ... where there are none."),
     b"PROTOCOL": (2, 2, _protocol, "<type> | A reply of that type: string, integer, double, bignum, null, array, set, map, attrib, ..."),
+    b"RELOAD": (1, 1 << 31, _reload, "[MERGE] [NOFLUSH] [NOSAVE] | Saves, empties the keyspace and loads the RDB file."),
     b"SET-ACTIVE-EXPIRE": (2, 2, _set_active_expire, "<0|1> | Whether keys that are due vanish though nobody asks for them."),
     b"SLEEP": (2, 2, _sleep, "<seconds> | Stops the whole server for a while."),
 }  # fmt: skip

@@ -403,6 +403,38 @@ class Durability:
         if error is not None:
             log.warning("Error writing the AOF before it was turned off: %s", error.strerror)
 
+    # --- once more ---------------------------------------------------------------------------------------------------------------
+
+    def load_again(self, done: Callable[[bool], None]) -> bool:
+        """DEBUG LOADAOF: the keyspace becomes what the files say, while clients are told -LOADING; False if a rewrite or the like runs."""
+        if self._task is not None or self._stopping:
+            return False
+        self.server.add_guard(refuse_while_loading)
+        self._run(self._load_again(done))
+        return True
+
+    async def _load_again(self, done: Callable[[bool], None]) -> None:
+        server = self.server
+        try:
+            if self.enabled:
+                await self.aof.drain()
+                server.remove_sink(self.aof.feed)
+            else:
+                await self._work(self.directory.read_manifest)
+            for database in server.keyspace.databases:
+                database.clear()
+            await self._load()
+        except (LoadError, ManifestError, OSError) as error:
+            log.warning("%s", error)
+            done(False)
+        else:
+            log.log(NOTICE, "Append Only File loaded by DEBUG LOADAOF")
+            done(True)
+        finally:
+            server.remove_guard(refuse_while_loading)
+            if self.enabled:
+                server.add_sink(self.aof.feed)
+
     # --- following ---------------------------------------------------------------------------------------------------------------
 
     def _follow_policy(self) -> None:
