@@ -7,9 +7,11 @@ grows is only ever written at a position we name, so that writing the same bytes
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
+from concurrent.futures import Executor
 from io import FileIO
 
 if sys.platform != "win32":
@@ -80,6 +82,32 @@ class DirectoryLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+class Chunks:
+    """A file that is read by an executor of one thread, a chunk ahead of its use."""
+
+    def __init__(self, file: FileIO, executor: Executor, size: int) -> None:
+        self._file = file
+        self._executor = executor
+        self._size = size
+        self._loop = asyncio.get_running_loop()
+        self._ahead = self._read()
+
+    def _read(self) -> asyncio.Future[bytes]:
+        return self._loop.run_in_executor(self._executor, self._file.read, self._size)
+
+    async def next(self) -> bytes:
+        """The next chunk, b"" at the end; while it is worked on the one after it is read. Raises OSError."""
+        chunk = await self._ahead
+        if chunk:
+            self._ahead = self._read()
+        return chunk
+
+    def close(self) -> None:
+        """Closes the file once it is no longer read."""
+        self._ahead.cancel()
+        self._executor.submit(self._file.close)
 
 
 class Files:

@@ -30,6 +30,7 @@ import hiredis
 from redloop.clock import Clock
 from redloop.logs import NOTICE
 from redloop.persistence.directory import AofDirectory
+from redloop.persistence.files import Chunks
 from redloop.persistence.manifest import BASE, Entry
 from redloop.persistence.rdb.file import FileLoader, RdbError
 from redloop.persistence.rdb_file import feed
@@ -210,47 +211,44 @@ class Loader:
     # --- one file ----------------------------------------------------------------------------------------------------------------
 
     async def _load(self, entry: Entry, last: bool) -> None:
-        loop = asyncio.get_running_loop()
         reader = CommandReader()
         begun = False
         try:
             file = self.directory.files.open_reading(self.directory.path(entry.name))
         except OSError as error:
             raise LoadError(f"Fatal error: can't open the append log file {entry.name} for reading: {error.strerror}") from error
-        with file:
-            ahead = loop.run_in_executor(self._executor, file.read, CHUNK)
-            try:
-                while chunk := await ahead:
-                    ahead = loop.run_in_executor(self._executor, file.read, CHUNK)  # while we work on this one
-                    self.loaded_bytes += len(chunk)
-                    if not begun and chunk.startswith(RDB_MAGIC):
-                        self._rdb = self._begin_rdb(entry)
-                    begun = True
-                    if self._rdb is not None:
-                        chunk = await self._load_rdb(self._rdb, reader, chunk)
-                    reader.feed(chunk)
-                    more = bool(chunk)
-                    while more:
-                        more = self._replay(reader)
-                        await asyncio.sleep(0)
-                        if self._cancelled:
-                            raise LoadError("Received shutdown signal during loading, exiting now.")
-                    self._report()
+        chunks = Chunks(file, self._executor, CHUNK)
+        try:
+            while chunk := await chunks.next():
+                self.loaded_bytes += len(chunk)
+                if not begun and chunk.startswith(RDB_MAGIC):
+                    self._rdb = self._begin_rdb(entry)
+                begun = True
                 if self._rdb is not None:
-                    raise self._rdb.ended_early()
-            except OSError as error:
-                raise LoadError(f"Unrecoverable error reading the append only file {entry.name}: {error.strerror}") from error
-            except RdbError as error:
-                log.warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted", entry.name)
-                raise LoadError(str(error)) from None
-            except FormatError:
-                raise LoadError(_bad_format(entry.name)) from None
-            except UnknownCommandError as error:
-                raise LoadError(f"Unknown command '{error}' reading the append only file {entry.name}") from None
-            finally:
-                await asyncio.wait([ahead])  # the file must not be closed under a read
+                    chunk = await self._load_rdb(self._rdb, reader, chunk)
+                reader.feed(chunk)
+                more = bool(chunk)
+                while more:
+                    more = self._replay(reader)
+                    await asyncio.sleep(0)
+                    if self._cancelled:
+                        raise LoadError("Received shutdown signal during loading, exiting now.")
+                self._report()
+            if self._rdb is not None:
+                raise self._rdb.ended_early()
+        except OSError as error:
+            raise LoadError(f"Unrecoverable error reading the append only file {entry.name}: {error.strerror}") from error
+        except RdbError as error:
+            log.warning("Error reading the RDB preamble of the AOF file %s, AOF loading aborted", entry.name)
+            raise LoadError(str(error)) from None
+        except FormatError:
+            raise LoadError(_bad_format(entry.name)) from None
+        except UnknownCommandError as error:
+            raise LoadError(f"Unknown command '{error}' reading the append only file {entry.name}") from None
+        finally:
+            chunks.close()  # no `await` in a `finally` here: mypyc 2.4 would raise an earlier exception again
         if reader.unfinished() or self._unit is not None:
-            await loop.run_in_executor(self._executor, self._cut, entry, reader, last)
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._cut, entry, reader, last)
 
     def _begin_rdb(self, entry: Entry) -> FileLoader:
         if entry.name.endswith(".rdb"):

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from typing import Final
 
 from redloop.clock import Clock
-from redloop.persistence.files import Files
+from redloop.persistence.files import Chunks, Files
 from redloop.persistence.rdb.file import BUSY, DONE, FileLoader, RdbError
 
 CHUNK: Final = 1024 * 1024
@@ -33,18 +33,15 @@ class RdbFile:
 
     async def load(self, executor: Executor) -> None:
         """Loads the file while the loop goes on. Raises RdbError and OSError."""
-        loop = asyncio.get_running_loop()
         self.total_bytes = self._files.size(self._path)
-        with self._files.open_reading(self._path) as file:
-            ahead = loop.run_in_executor(executor, file.read, CHUNK)
-            try:
-                while chunk := await ahead:
-                    ahead = loop.run_in_executor(executor, file.read, CHUNK)  # while we work on this one
-                    if await feed(self.loader, chunk, self._clock):
-                        return
-                    self.loaded_bytes += len(chunk)
-            finally:
-                await asyncio.wait([ahead])  # the file must not be closed under a read
+        chunks = Chunks(self._files.open_reading(self._path), executor, CHUNK)
+        try:
+            while chunk := await chunks.next():
+                if await feed(self.loader, chunk, self._clock):
+                    return
+                self.loaded_bytes += len(chunk)
+        finally:
+            chunks.close()
         raise self.loader.ended_early()
 
     def load_at_once(self) -> None:

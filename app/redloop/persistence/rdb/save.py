@@ -43,7 +43,7 @@ def length_bytes(length: i64) -> bytes:
         return _LENGTHS[length]
     if length < 16384:
         return bytes([int(0x40 | (length >> 8)), int(length & 255)])
-    if length < 1 << 32:
+    if length < 0x100000000:
         return b"\x80" + int(length).to_bytes(4, "big")
     return b"\x81" + int(length).to_bytes(8, "big")
 
