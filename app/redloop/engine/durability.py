@@ -122,7 +122,7 @@ class Durability:
             raise DurabilityError(str(error)) from None
         finally:
             self._loaded.set()
-            self.server.remove_guard(refuse_while_loading)
+        self.server.remove_guard(refuse_while_loading)
 
     def _give_up(self, text: str) -> DurabilityError:
         self.directory.release()
@@ -157,7 +157,7 @@ class Durability:
             self.loader = None
             self._loaded.set()
             server.keyspace.expiring = True
-            server.remove_guard(refuse_while_loading)
+        server.remove_guard(refuse_while_loading)
 
     def _new_preamble(self) -> FileLoader:
         return self.saving.loader(preamble=True)
