@@ -233,7 +233,7 @@ def _history(definition: Definition) -> dict[str, str]:
     for version in definition.added:
         added = f"Added {', '.join(came[version])}." if version in came else ""
         deprecated = f"Deprecated {', '.join(went[version])}." if version in went else ""
-        told[version] = f"{added} {deprecated}".strip()
+        told[version] = f"{added} {deprecated}".strip() or "Takes more."
     return told
 
 

@@ -251,7 +251,7 @@ def zmscore(client: Client, argv: list[bytes]) -> Reply:
 
 @command(
     "ZRANK key member [WITHSCORE]", "How many members come before a member.",
-    READONLY | FAST, since="2.0.0", complexity="O(log(N))", added={"7.2.0": "withscore"},
+    READONLY | FAST, since="2.0.0", complexity="O(log(N))", added={"7.2.0": ""},
 )
 def zrank(client: Client, argv: list[bytes]) -> Reply:
     return _rank(client, argv, False)
@@ -259,7 +259,7 @@ def zrank(client: Client, argv: list[bytes]) -> Reply:
 
 @command(
     "ZREVRANK key member [WITHSCORE]", "How many members come after a member.",
-    READONLY | FAST, since="2.0.0", complexity="O(log(N))", added={"7.2.0": "withscore"},
+    READONLY | FAST, since="2.0.0", complexity="O(log(N))", added={"7.2.0": ""},
 )
 def zrevrank(client: Client, argv: list[bytes]) -> Reply:
     return _rank(client, argv, True)
