@@ -168,6 +168,9 @@ def run(config: Config) -> int:
     except BootError as error:
         log.warning("%s", error)
         status = 1
+    except Exception:
+        log.exception("redloop ends on a bug; please report it")
+        status = 1
     pidfile.remove()
     if not status:
         log.warning("Redis is now ready to exit, bye bye...")

@@ -15,20 +15,31 @@ if sys.platform != "win32":
     import resource
 
 
-def _open_statm() -> int:
-    try:
-        return os.open("/proc/self/statm", os.O_RDONLY)
-    except OSError:
-        return -1
+class _Statm:
+    """/proc/self/statm, kept open: INFO asks often. Opened when first asked for, since a process in the background was another before."""
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+        self._absent = False
+
+    def read(self) -> int:
+        """Pages that are resident; -1 where the system has no such file."""
+        if self._descriptor < 0 and not self._absent:
+            try:
+                self._descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                self._absent = True
+        return -1 if self._absent else int(os.pread(self._descriptor, 128, 0).split()[1])
 
 
-_statm: Final = _open_statm()
+_statm: Final = _Statm()
 
 
 def resident_bytes() -> int:
     """Memory this process has; where the system tells only the most it ever had, that."""
-    if _statm >= 0:
-        return int(os.pread(_statm, 128, 0).split()[1]) * PAGE
+    pages = _statm.read()
+    if pages >= 0:
+        return pages * PAGE
     if sys.platform == "win32":
         return 0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

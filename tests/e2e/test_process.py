@@ -7,12 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")
+
+PATIENCE = 30.0  # seconds
 
 
 def free_port() -> int:
@@ -128,12 +131,15 @@ def test_the_background(tmp_path: Path) -> None:
     subprocess.run([*command, "--pidfile", str(pidfile), "--logfile", str(logfile)], check=True, timeout=20)
     tail = subprocess.Popen(["tail", "-n", "+1", "-F", str(logfile)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert tail.stdout is not None
+    watchdog = threading.Timer(PATIENCE, tail.kill)  # then a line that never comes is a failure, not a wait
+    watchdog.start()
     try:
         assert any("Ready to accept connections tcp" in line for line in tail.stdout)
         pid = int(pidfile.read_text())
         os.kill(pid, signal.SIGTERM)
         assert any("bye bye" in line for line in tail.stdout)
     finally:
+        watchdog.cancel()
         tail.kill()
         tail.communicate()
     assert {line.split(":")[0] for line in logfile.read_text().splitlines()} == {str(pid)}
