@@ -342,6 +342,14 @@ LIMIT_WITHOUT_BY: Final = "ERR syntax error, LIMIT is only supported in combinat
 WITHSCORES_WITH_BYLEX: Final = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
 SORT_SCORES: Final = "ERR One or more scores can't be converted into double"
 GEO_UNIT: Final = "ERR unsupported unit provided. please use M, KM, FT, MI"
+GEO_RADIUS: Final = "ERR need numeric radius"
+GEO_RADIUS_NEGATIVE: Final = "ERR radius cannot be negative"
+GEO_WIDTH: Final = "ERR need numeric width"
+GEO_HEIGHT: Final = "ERR need numeric height"
+GEO_BOX_NEGATIVE: Final = "ERR height or width cannot be negative"
+GEO_MEMBER: Final = "ERR could not decode requested zset member"
+GEO_COUNT: Final = "ERR COUNT must be > 0"
+GEO_ANY_WITHOUT_COUNT: Final = "ERR the ANY argument requires COUNT argument"
 
 
 def no_input_keys(name: str) -> str:
@@ -350,6 +358,14 @@ def no_input_keys(name: str) -> str:
 
 def invalid_lon_lat(longitude: float, latitude: float) -> str:
     return f"ERR invalid longitude,latitude pair {longitude:.6f},{latitude:.6f}"
+
+
+def geo_one_of(options: str, name: bytes) -> str:
+    return f"ERR exactly one of {options} can be specified for {quote(name)}"
+
+
+def geo_store_with(what: str) -> str:
+    return f"ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
 
 
 # -- hyperloglogs ----------------------------------------------------------------------------------------------------

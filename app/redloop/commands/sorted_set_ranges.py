@@ -238,8 +238,8 @@ def _count(client: Client, argv: list[bytes], kind: int) -> int:
 # --- writing ---------------------------------------------------------------------------------------------------------------------
 
 
-def store(client: Client, key: bytes, members: list[bytes], scores: list[float], event: bytes) -> int:
-    """Makes the sorted set `key` of members and scores, or deletes it if there are none."""
+def store(client: Client, key: bytes, members: list[bytes], scores: list[float], event: bytes, changes: int = 1) -> int:
+    """Makes the sorted set `key` of members and scores, or deletes it if there are none. `changes` is what making it counts for."""
     db = client.db
     db.for_write(key)
     if members:
@@ -247,7 +247,7 @@ def store(client: Client, key: bytes, members: list[bytes], scores: list[float],
         config = client.server.config
         built.fill(members, scores, config.zset_max_listpack_entries, config.zset_max_listpack_value)
         db.put(key, built)
-        db.changed(key, ZSET, event)
+        db.changed(key, ZSET, event, changes)
     elif db.remove(key):
         db.changed(key, GENERIC, b"del")
     return len(members)
