@@ -32,9 +32,9 @@ def pytest_sessionstart() -> None:
     wish = os.environ.get("REDLOOP_COMPILE")
     if wish in {"0", "1"} and redloop.compiled() != (wish == "1"):
         raise pytest.UsageError(f"REDLOOP_COMPILE={wish}, yet {'compiled' if redloop.compiled() else 'interpreted'} modules are found")
-    for module in Path(redloop.__path__[0]).rglob("*.so"):
+    for module in (Path(__file__).parents[1] / "app").rglob("*.so"):
         source = module.with_name(module.name.partition(".")[0] + ".py")
-        if source.stat().st_mtime > module.stat().st_mtime:
+        if source.is_file() and source.stat().st_mtime > module.stat().st_mtime:
             raise pytest.UsageError(f"{source} has changed since it was compiled: ./scripts/compile, or ./scripts/compile clean")
 
 
