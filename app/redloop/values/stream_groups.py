@@ -32,6 +32,11 @@ class Pending:
         self.deliveries = deliveries
 
 
+    def copy(self) -> Pending:
+        """The same delivery to the same consumer."""
+        return Pending(self.consumer, self.delivered_ms, self.deliveries)
+
+
 class PendingEntries:
     """Pending entries by id. Ids come mostly in ascending order and go in about the same, so `order` keeps those gone for a while."""
 
@@ -110,6 +115,15 @@ class Consumer:
         self.active_ms = UNKNOWN  # when it last got something
         self.pending = PendingEntries()
 
+    def copy(self) -> Consumer:
+        """One with the same deliveries, each its own."""
+        twin = Consumer(self.name, self.seen_ms)
+        twin.active_ms = self.active_ms
+        for ident in sorted(self.pending.by_id):
+            found = self.pending.by_id[ident]
+            twin.pending.add(ident, Pending(twin, found.delivered_ms, found.deliveries))
+        return twin
+
 
 class Group:
     """A group, which has delivered the entries up to `last_id`, `entries_read` of them as far as known."""
@@ -164,11 +178,7 @@ class Group:
     def copy(self) -> Group:
         twin = Group(self.last_id, self.entries_read)
         for name, consumer in self.consumers.items():
-            other = twin.create_consumer(name, consumer.seen_ms)
-            other.active_ms = consumer.active_ms
-            for ident in sorted(consumer.pending.by_id):
-                found = consumer.pending.by_id[ident]
-                other.pending.add(ident, Pending(other, found.delivered_ms, found.deliveries))
+            twin.consumers[name] = consumer.copy()
         for ident in sorted(self.pending.by_id):
             twin.pending.add(ident, twin.consumers[self.pending.by_id[ident].consumer.name].pending.by_id[ident])
         return twin

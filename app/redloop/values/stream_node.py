@@ -190,10 +190,8 @@ class Node:
 
     def open(self) -> None:
         """Makes appending possible again."""
-        packed = self.packed
-        if packed is not None:
-            self.ids = packed.ids(0, self.count)
-            self.strings = packed.strings(0, len(packed.ends))
+        if self.packed is not None:
+            self.ids, self.strings = self.contents()
             self.packed = None
 
     # --- reading -----------------------------------------------------------------------------------------------------------------
@@ -304,6 +302,13 @@ class Node:
             pairs.append(strings[at])
             at += 1
         return pairs
+
+    def contents(self) -> tuple[list[int], list[bytes]]:
+        """All ids, of deleted entries too, and all strings as they are kept."""
+        packed = self.packed
+        if packed is None:
+            return self.ids, self.strings
+        return packed.ids(0, self.count), packed.strings(0, len(packed.ends))
 
     def has_own_fields(self, position: int) -> bool:
         """Whether an entry has other fields than the first."""

@@ -13,6 +13,8 @@ from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
+from redloop.values.stream_ids import MAX_ID, MAX_PART
 
 CONFIG = Config()
 LATER = 4_102_444_800_000
@@ -64,6 +66,33 @@ def hashes(draw: st.DrawFn) -> Hash:
     return hash_of(fields, {field: LATER + draw(st.integers(0, 1 << 40)) for field in chosen})
 
 
+@st.composite
+def streams(draw: st.DrawFn) -> Stream:
+    value = Stream()
+    names = draw(st.lists(texts, min_size=1, max_size=3))
+    parts = st.one_of(st.integers(0, 300), st.integers(0, MAX_PART // 400))
+    for _ in range(draw(st.integers(0, 40))):
+        ident = (value.last_id >> 64) + draw(parts) << 64 | draw(parts)
+        if ident > value.last_id:
+            fields = names if draw(st.booleans()) else [draw(texts)]
+            pairs = [part for name in fields for part in (name, draw(texts))]
+            value.append(ident, pairs, CONFIG.stream_node_max_bytes, draw(st.sampled_from([3, 100])))
+    ids = [entry[0] for entry in value.range(0, MAX_ID, 0)]
+    for ident in draw(st.lists(st.sampled_from(ids), max_size=5)) if ids else []:
+        value.delete(ident)
+    value.deleted()
+    for number in range(draw(st.integers(0, 2))):
+        group = value.create_group(b"group %d" % number, draw(st.sampled_from([0, value.last_id])), draw(st.integers(-1, 99)))
+        assert group is not None
+        for who in draw(st.lists(texts, unique=True, max_size=3)):
+            consumer = group.create_consumer(who, draw(st.integers(0, LATER)))
+            consumer.active_ms = draw(st.integers(-1, LATER))
+            for ident in draw(st.lists(st.sampled_from(ids), unique=True, max_size=8)) if ids else []:
+                if ident not in group.pending.by_id:
+                    group.deliver(ident, consumer, draw(st.integers(0, LATER))).deliveries = draw(st.integers(0, 1 << 40))
+    return value
+
+
 strings = st.one_of(texts, texts.map(bytearray), st.integers(-(1 << 63), (1 << 63) - 1))
 values = st.one_of(
     strings,
@@ -72,6 +101,7 @@ values = st.one_of(
     st.lists(small_integers, min_size=1, max_size=700).map(set_of),
     hashes(),
     st.dictionaries(texts, scores, min_size=1, max_size=300).map(sorted_set_of),
+    streams(),
 )
 
 
@@ -86,7 +116,28 @@ def content(value: object) -> object:
         return sorted((field, text, value.due(field)) for field, text in zip(flat[::2], flat[1::2], strict=True))
     if isinstance(value, SortedSet):
         return list(zip(value.members(0, len(value)), map(str, value.scores(0, len(value))), strict=True))
+    if isinstance(value, Stream):
+        return stream_content(value)
     return b"%d" % value if isinstance(value, int) else bytes(value)  # type: ignore[call-overload]
+
+
+def stream_content(value: Stream) -> object:
+    groups = [
+        (
+            name, group.last_id, group.entries_read, sorted(group.pending.by_id),
+            [
+                (
+                    consumer.name, consumer.seen_ms, consumer.active_ms,
+                    [(ident, pending.delivered_ms, pending.deliveries) for ident, pending in sorted(consumer.pending.by_id.items())],
+                )
+                for consumer in group.sorted_consumers()
+            ],
+        )
+        for name, group in sorted(value.groups.items())
+    ]  # fmt: skip
+    nodes = [(node.master, node.count, node.live, node.listpack_size()) for node in value.nodes]
+    facts = (value.length, value.last_id, value.first_id, value.max_deleted_id, value.entries_added)
+    return nodes, value.range(0, MAX_ID, 0), facts, groups
 
 
 # --- payloads by hand --------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from redloop.keyspace.database import TOUCH_COUNTER, Keyspace
 from redloop.persistence.rdb.codecs import crc64
 from redloop.persistence.rdb.file import BUSY, DONE, HUNGRY, FileLoader, RdbError
 from redloop.persistence.rdb.save import Writer
+from redloop.values.stream import Stream
+from redloop.values.stream_ids import MAX_ID
 from tests.persistence.rdb.samples import CONFIG, LATER, content, list_of, set_of, sorted_set_of, string, values
 
 NOW = 1_700_000_000_000
@@ -93,6 +95,11 @@ def test_older_versions(version: int, value: object) -> None:
     load.run(write({(0, b"key"): (value, -1)}, version))
     loaded = load.keyspace.databases[0].peek(b"key")
     expected = content(value)
+    if isinstance(value, Stream):  # nor what a stream has been, nor when its consumers were active
+        assert isinstance(loaded, Stream)
+        assert loaded.range(0, MAX_ID, 0) == value.range(0, MAX_ID, 0)
+        assert [len(group.pending) for group in loaded.groups.values()] == [len(value.groups[name].pending) for name in loaded.groups]
+        return
     if isinstance(expected, list) and expected and isinstance(expected[0], tuple) and len(expected[0]) == 3:
         expected = [(field, text, -1) for field, text, _ in expected]  # the expiry of fields is not known there
     assert content(loaded) == expected

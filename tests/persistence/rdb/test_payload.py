@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from redloop.persistence.rdb import opcodes
 from redloop.persistence.rdb.packs import FormatError
 from redloop.persistence.rdb.payload import dump, intact, restore
+from redloop.persistence.rdb.save import Writer
+from redloop.values.stream import Stream
 from redloop.values.types import encoding
 from tests.compat.servers import start
 from tests.persistence.rdb.samples import CONFIG, content, payload, string, texts, values, ziplist, zipmap
@@ -72,9 +74,27 @@ def test_a_string_to_the_byte(server: Real, text: bytes) -> None:
     assert server.dump("key") == dump(text, CONFIG)
 
 
+def stream_body(version: int) -> bytes:
+    """A stream with a group, as servers of that version write it."""
+    value = Stream()
+    for number in range(1, 5):
+        value.append(number << 64, [b"f", b"%d" % number], 4096, 2)
+    group = value.create_group(b"g", 2 << 64, 2)
+    assert group is not None
+    group.deliver(1 << 64, group.create_consumer(b"c", 5), 7)
+    group.create_consumer(b"d", 6)
+    writer = Writer(CONFIG, version)
+    writer.payload(value)
+    return writer.flush()[1:]
+
+
+NODE = string(bytes(16)) + string(b"\x13\0\0\0\x0a\0\x01\x01\0\x01\x01\x01\x81f\x02\0\x01" + b"\xff")
+FACTS = b"\0\x05\0\0\0\0\0\0"
 LONG = b"x" * 65
 MANY = [part for number in range(600) for part in (b"k%d" % number, number)]
 OLDER = [
+    (opcodes.STREAM_LISTPACKS, stream_body(9)),
+    (opcodes.STREAM_LISTPACKS_2, stream_body(10)),
     (opcodes.LIST_ZIPLIST, string(ziplist([b"a", 1, 12, 13, -1, 127, -32769, 1 << 23, 1 << 31, -(1 << 40), b"x" * 300, b"z" * 20000]))),
     (opcodes.LIST_ZIPLIST, string(ziplist([b"a" * 5000, b"b" * 5000]))),
     (opcodes.LIST_QUICKLIST, b"\x02" + string(ziplist([b"a", b"b"])) + string(ziplist([b"c"]))),
@@ -130,6 +150,12 @@ REFUSED = [
     (opcodes.STRING, b"\xc3\x02\x81\x00\x00\x00\xff\x00\x00\x00\x00ab"),
     (opcodes.MODULE_2, b"\x81\x01\x02\x03\x04\x05\x06\x07\x08\x00"),
     (opcodes.AUX, b"\x01a\x01b"),
+    (opcodes.STREAM_LISTPACKS_3, b"\x01" + string(bytes(15)) + string(b"")),
+    (opcodes.STREAM_LISTPACKS_3, b"\x01" + string(bytes(16)) + string(b"\x07\0\0\0\0\0\xff")),
+    (opcodes.STREAM_LISTPACKS_3, b"\x02" + NODE + NODE),
+    (opcodes.STREAM_LISTPACKS_3, b"\0" + FACTS + b"\x02" + 2 * (b"\x01g\0\0\0\0\0")),
+    (opcodes.STREAM_LISTPACKS_3, b"\0" + FACTS + b"\x01\x01g\0\0\0\x02" + 2 * (bytes(24) + b"\x01")),
+    (opcodes.STREAM_LISTPACKS_3, b"\0" + FACTS + b"\x01\x01g\0\0\0\0\x01\x01c" + bytes(16) + b"\x01" + bytes(16)),
 ]
 
 

@@ -19,11 +19,16 @@ from redloop.numbers import as_float
 from redloop.persistence.rdb import opcodes
 from redloop.persistence.rdb.packs import FormatError, read_intset, read_listpack, read_ziplist, read_zipmap
 from redloop.persistence.rdb.reader import Reader
+from redloop.persistence.rdb.stream_packs import read_node
 from redloop.values.hash import Hash
 from redloop.values.list import List, Nodes, exceeds, oversized
 from redloop.values.listpack import HEADER, entry_size
 from redloop.values.set import HASHTABLE, Set, is_integer
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
+from redloop.values.stream_groups import UNKNOWN, Consumer, Group
+from redloop.values.stream_groups import Pending as Delivery
+from redloop.values.stream_ids import ID_BYTES, SEQUENCE_BITS
 
 LONGEST: Final = 1 << 40
 
@@ -85,6 +90,8 @@ def begin(kind: int, reader: Reader, config: Config, now_ms: int) -> Pending:
         return Whole(sorted_set_of(read_ziplist(reader.string()), config))
     if kind == opcodes.LIST_ZIPLIST:
         return Whole(list_of([read_ziplist(reader.string())], False, config))
+    if kind in (opcodes.STREAM_LISTPACKS_3, opcodes.STREAM_LISTPACKS_2, opcodes.STREAM_LISTPACKS):
+        return PendingStream(kind, reader.length())
     raise FormatError(f"Unknown RDB encoding type {kind}")
 
 
@@ -413,3 +420,135 @@ def old_score(reader: Reader) -> float:
     if score is None:
         raise FormatError
     return score
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------------------
+
+# What comes next of a stream.
+NODES: Final = 0
+GROUPS: Final = 1
+DELIVERIES: Final = 2
+CONSUMERS: Final = 3
+CONSUMER_IDS: Final = 4
+
+
+class PendingStream(Pending):
+    """A stream that comes node by node, then group by group, each with what is pending, in all and for each consumer."""
+
+    def __init__(self, kind: int, nodes: i64) -> None:
+        self.value: object = None
+        self.kind = kind
+        self.stream = Stream()
+        self.next: i64 = NODES
+        self.left: i64 = nodes  # of what comes next
+        self.groups_left: i64 = 0
+        self.consumers_left: i64 = 0
+        self.group = Group(0, UNKNOWN)
+        self.consumer = Consumer(b"", 0)
+        self.nobody = Consumer(b"", 0)  # has what no consumer has claimed yet
+
+    def step(self, reader: Reader, count: int) -> bool:
+        read = 0
+        while read < count:
+            if self.left > 0:
+                read += self._item(reader)
+                self.left -= 1
+            elif not self._section(reader):
+                self.value = self.stream
+                return True
+            reader.done()
+        return False
+
+    def _item(self, reader: Reader) -> int:
+        """Reads one of what comes next; how much that was."""
+        if self.next == NODES:
+            name = reader.string()
+            node = read_node(name, reader.string())
+            if self.stream.nodes and node.master <= self.stream.nodes[-1].id_at(int(self.stream.nodes[-1].count) - 1):
+                raise FormatError("Listpack re-added with existing key")
+            self.stream.add_node(node)
+            return int(node.count)
+        ident = int.from_bytes(reader.take(ID_BYTES), "big")
+        if self.next == DELIVERIES:
+            delivered_ms = reader.little(8, True)
+            if ident in self.group.pending.by_id:
+                raise FormatError("Duplicated global PEL entry loading stream consumer group")
+            self.group.pending.add(ident, Delivery(self.nobody, delivered_ms, reader.natural()))
+            return 1
+        pending = self.group.pending.by_id.get(ident)
+        if pending is None:
+            raise FormatError("Consumer entry not found in group global PEL")
+        if pending.consumer is not self.nobody:
+            raise FormatError("Duplicated consumer PEL entry loading a stream consumer group")
+        pending.consumer = self.consumer
+        self.consumer.pending.add(ident, pending)
+        return 1
+
+    def _section(self, reader: Reader) -> bool:
+        """Goes on to what comes behind; False at the end."""
+        if self.next == NODES:
+            self._read_tail(reader)
+            self.next = GROUPS
+        elif self.next == DELIVERIES:
+            self.consumers_left = reader.length()
+            self.next = CONSUMERS
+        elif self.next != GROUPS and self.consumers_left > 0:
+            self._read_consumer(reader)
+            self.consumers_left -= 1
+            self.next = CONSUMER_IDS
+        else:
+            if self.next != GROUPS:
+                self._check_group()
+            if self.groups_left == 0:
+                return False
+            self._read_group(reader)
+            self.groups_left -= 1
+            self.next = DELIVERIES
+        return True
+
+    def _read_tail(self, reader: Reader) -> None:
+        stream = self.stream
+        length = reader.length()
+        stream.last_id = self._id(reader)
+        stream.recount()
+        if stream.length != length:
+            raise FormatError("Stream length inconsistent with rax entries")
+        if self.kind == opcodes.STREAM_LISTPACKS:
+            stream.entries_added = length
+        else:
+            stream.first_id = self._id(reader)
+            stream.max_deleted_id = self._id(reader)
+            stream.entries_added = reader.natural()
+        self.groups_left = reader.length()
+
+    def _id(self, reader: Reader) -> int:
+        ms = reader.natural()
+        return ms << SEQUENCE_BITS | reader.natural()
+
+    def _read_group(self, reader: Reader) -> None:
+        name = reader.string()
+        last_id = self._id(reader)
+        entries_read = self.stream.entries_up_to(last_id) if self.kind == opcodes.STREAM_LISTPACKS else reader.natural()
+        self.left = reader.length()
+        group = self.stream.create_group(name, last_id, UNKNOWN if entries_read >> 63 else entries_read)
+        if group is None:
+            raise FormatError("Duplicated consumer group name loading a stream")
+        self.group = group
+
+    def _read_consumer(self, reader: Reader) -> None:
+        name = reader.string()
+        seen_ms = reader.little(8, True)
+        active_ms = reader.little(8, True) if self.kind == opcodes.STREAM_LISTPACKS_3 else seen_ms
+        self.left = reader.length()
+        if name in self.group.consumers:
+            raise FormatError("Duplicated consumer name loading a stream consumer group")
+        self.consumer = self.group.create_consumer(name, seen_ms)
+        self.consumer.active_ms = active_ms
+
+    def _check_group(self) -> None:
+        """All that is pending is so with somebody."""
+        owned = 0
+        for consumer in self.group.consumers.values():
+            owned += len(consumer.pending)
+        if owned != len(self.group.pending):
+            raise FormatError("NACK entry without consumer")

@@ -19,6 +19,7 @@ OLDEST_VERSION: Final = 2
 CHECKSUM_SINCE: Final = 5
 LISTPACKS_SINCE: Final = 10  # Redis 7.0: hashes, sorted sets, lists
 SET_LISTPACKS_SINCE: Final = 11  # Redis 7.2
+STREAM_ACTIVE_TIMES_SINCE: Final = 11  # Redis 7.2
 FIELD_EXPIRY_SINCE: Final = 12  # Redis 7.4
 
 # Opcodes.

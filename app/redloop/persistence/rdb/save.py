@@ -21,11 +21,15 @@ from redloop.numbers import format_double
 from redloop.persistence.rdb import opcodes
 from redloop.persistence.rdb.codecs import LONGEST_UNCOMPRESSED, compress
 from redloop.persistence.rdb.packs import write_intset, write_listpack
+from redloop.persistence.rdb.stream_packs import write_node
 from redloop.values.hash import NEVER, Hash
 from redloop.values.list import List, oversized
 from redloop.values.scores import Scores
 from redloop.values.set import HASHTABLE, INTSET, Set
 from redloop.values.sorted_set import SortedSet
+from redloop.values.stream import Stream
+from redloop.values.stream_groups import Consumer, Group, Pending
+from redloop.values.stream_ids import ID_BYTES, MAX_PART, SEQUENCE_BITS
 
 LARGE: Final = 512
 """Items of a collection that are written in one step."""
@@ -46,6 +50,11 @@ def length_bytes(length: i64) -> bytes:
     if length < 0x100000000:
         return b"\x80" + int(length).to_bytes(4, "big")
     return b"\x81" + int(length).to_bytes(8, "big")
+
+
+def natural_bytes(number: int) -> bytes:
+    """A natural number of up to 64 bits, written like a length."""
+    return length_bytes(number) if number < 1 << 32 else b"\x81" + number.to_bytes(8, "big")
 
 
 def kind_of(value: object, version: int) -> int:
@@ -70,6 +79,10 @@ def kind_of(value: object, version: int) -> int:
         return opcodes.HASH
     if isinstance(value, SortedSet):
         return opcodes.ZSET_LISTPACK if value.compact and listpacks else opcodes.ZSET_2
+    if isinstance(value, Stream):
+        if version >= opcodes.STREAM_ACTIVE_TIMES_SINCE:
+            return opcodes.STREAM_LISTPACKS_3
+        return opcodes.STREAM_LISTPACKS_2 if listpacks else opcodes.STREAM_LISTPACKS
     raise TypeError(f"not a value: {type(value).__name__}")
 
 
@@ -182,6 +195,8 @@ class Writer:
                 self.string(write_listpack(_members_and_scores(value)))
             else:
                 return SortedSetItems(self, value)
+        elif isinstance(value, Stream):
+            return StreamItems(self, kind, value)
         return None
 
     # --- a file ------------------------------------------------------------------------------------------------------------------
@@ -404,3 +419,94 @@ class SortedSetItems(Items):
     def detach(self) -> None:
         self.members = [chunk.copy() for chunk in self.members]
         self.scores = [chunk[:] for chunk in self.scores]
+
+
+class StreamItems(Items):
+    """The nodes of a stream, what it knows beside them, and its groups with all that is pending."""
+
+    def __init__(self, writer: Writer, kind: int, value: Stream) -> None:
+        self.kind = kind
+        self.nodes = value.nodes.copy()
+        self.nodes.reverse()
+        self.tail = _stream_tail(kind, value)
+
+        # Groups to come; of the one at hand, consumers to come, and ids to come with their deliveries (of a consumer: without).
+        self.groups: list[tuple[bytes, Group]] = [(name, value.groups[name]) for name in reversed(value.sorted_groups())]
+        self.consumers: list[Consumer] = []
+        self.ids: list[int] = []
+        self.deliveries: dict[int, Pending] | None = None
+        self.consumers_due = -1  # how many, while that is to be written
+        writer.length(len(self.nodes))
+
+    def step(self, writer: Writer, count: int) -> bool:
+        written = 0
+        while written < count:
+            written += 1
+            if self.nodes:
+                node = self.nodes.pop()
+                writer.string(node.master.to_bytes(ID_BYTES, "big"))
+                writer.string(write_node(node))
+                written += int(node.count)
+            elif self.tail:
+                writer.raw(self.tail)
+                self.tail = b""
+            elif self.ids:
+                self._write_id(writer, self.ids.pop())
+            elif self.consumers_due >= 0:
+                writer.length(self.consumers_due)
+                self.consumers_due = -1
+                self.deliveries = None
+            elif self.consumers:
+                self._begin_consumer(writer, self.consumers.pop())
+            elif self.groups:
+                name, group = self.groups.pop()
+                self._begin_group(writer, name, group)
+            else:
+                return False
+        return True
+
+    def _begin_group(self, writer: Writer, name: bytes, group: Group) -> None:
+        writer.string(name)
+        writer.raw(_id_as_naturals(group.last_id))
+        if self.kind != opcodes.STREAM_LISTPACKS:
+            writer.raw(natural_bytes(group.entries_read & MAX_PART))
+        writer.length(len(group.pending))
+        self.ids = sorted(group.pending.by_id, reverse=True)
+        self.deliveries = group.pending.by_id
+        self.consumers = group.sorted_consumers()
+        self.consumers.reverse()
+        self.consumers_due = len(self.consumers)
+
+    def _begin_consumer(self, writer: Writer, consumer: Consumer) -> None:
+        writer.string(consumer.name)
+        writer.raw(consumer.seen_ms.to_bytes(8, "little", signed=True))
+        if self.kind == opcodes.STREAM_LISTPACKS_3:
+            writer.raw(consumer.active_ms.to_bytes(8, "little", signed=True))
+        writer.length(len(consumer.pending))
+        self.ids = sorted(consumer.pending.by_id, reverse=True)
+
+    def _write_id(self, writer: Writer, ident: int) -> None:
+        writer.raw(ident.to_bytes(ID_BYTES, "big"))
+        if self.deliveries is not None:
+            pending = self.deliveries[ident]
+            writer.raw(pending.delivered_ms.to_bytes(8, "little", signed=True) + natural_bytes(pending.deliveries))
+
+    def detach(self) -> None:
+        for node in self.nodes:
+            node.shared = True
+        self.groups = [(name, group.copy()) for name, group in self.groups]
+        if self.deliveries is not None:
+            self.deliveries = {ident: self.deliveries[ident].copy() for ident in self.ids}
+        self.consumers = [consumer.copy() for consumer in self.consumers]
+
+
+def _id_as_naturals(ident: int) -> bytes:
+    return natural_bytes(ident >> SEQUENCE_BITS) + natural_bytes(ident & MAX_PART)
+
+
+def _stream_tail(kind: int, value: Stream) -> bytes:
+    """What a stream knows beside its entries, up to the number of its groups."""
+    tail = length_bytes(value.length) + _id_as_naturals(value.last_id)
+    if kind != opcodes.STREAM_LISTPACKS:
+        tail += _id_as_naturals(value.first_id) + _id_as_naturals(value.max_deleted_id) + natural_bytes(value.entries_added)
+    return tail + length_bytes(len(value.groups))
