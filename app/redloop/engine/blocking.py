@@ -152,20 +152,21 @@ class BlockedClients:
             self._serving = False
 
     def _serve(self, place: tuple[int, bytes]) -> None:
+        database = self.server.keyspace.databases[place[0]]
         for waiting in list(self._lines.get(place, {}).values()):
-            if self._clients.get(waiting.client.id) is not waiting or not self._is_of_kind(place, waiting.kind):
+            if self._clients.get(waiting.client.id) is not waiting:
                 continue
+            if waiting.kind:
+                value = database.peek(place[1])
+                if value is None:
+                    return  # taken by those before: nobody else in line needs to be asked
+                if type_name(value) != waiting.kind:
+                    continue
             waiting.trying = True
             reply = waiting.client.retry(waiting.argv)
             waiting.trying = False
-            if reply is NOTHING:
-                continue
-            self._finish(waiting, reply)
-
-
-    def _is_of_kind(self, place: tuple[int, bytes], kind: bytes) -> bool:
-        value = self.server.keyspace.databases[place[0]].peek(place[1])
-        return not kind or (value is not None and type_name(value) == kind)
+            if reply is not NOTHING:
+                self._finish(waiting, reply)
 
 
 def block(
