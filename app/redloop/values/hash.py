@@ -77,6 +77,23 @@ class Hash:
             twin.expires = self.expires.copy()
         return twin
 
+    def fill(self, flat: list[bytes]) -> bool:
+        """Takes fields and values in turn into an empty hash; False if a field comes twice."""
+        count = len(flat) // 2
+        if count <= PACKED_FIELDS:
+            pieces: list[bytes] = []
+            longest = 0
+            for at in range(0, len(flat), 2):
+                pieces.append(b"\xc1%b\xc0%b" % (flat[at], flat[at + 1]))
+                longest = max(longest, len(flat[at]), len(flat[at + 1]))
+            packed = b"".join(pieces)
+            if len(packed) < PACKED_BYTES and packed.count(FIELD) == count == packed.count(VALUE) and len(set(flat[::2])) == count:
+                self.packed = packed
+                self.count = count
+                self.longest = longest
+                return True
+        return all(self.set(flat[at], flat[at + 1]) for at in range(0, len(flat), 2))
+
     # --- one field -----------------------------------------------------------------------------------------------------------------
 
     def get(self, field: bytes) -> bytes | None:

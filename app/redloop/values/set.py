@@ -121,6 +121,18 @@ class Set:
             twin.table = self.table.copy()
         return twin
 
+    def fill(self, members: list[bytes]) -> bool:
+        """Takes many members into an empty set, in their order; False if one of them comes twice."""
+        count = len(members)
+        if count <= PACKED_MEMBERS:
+            packed = b"\xc1%b\xc1" % MARK.join(members)
+            if len(packed) < PACKED_BYTES and (packed.count(MARK) == count + 1) and len(set(members)) == count:
+                self.packed = packed
+                self.count = count
+                self.longest = max([len(member) for member in members], default=0)
+                return True
+        return all(self.add(member) for member in members)
+
     # --- one member ----------------------------------------------------------------------------------------------------------------
 
     def add(self, member: bytes) -> bool:

@@ -71,6 +71,8 @@ class SortedSet:
         if len(members) > max_entries or self.longest > max_length:
             self.compact = False
         if len(members) <= PACKED_MEMBERS:
+            if self._fill_in_order(members, scores):
+                return
             for at in range(len(members)):
                 self.add(members[at], scores[at])
             return
@@ -78,6 +80,23 @@ class SortedSet:
         self.weights = array("d")
         self.big = Scores()
         self.big.fill(members, [score + 0.0 for score in scores] if self.compact else scores)
+
+    def _fill_in_order(self, members: list[bytes], scores: list[float]) -> bool:
+        """Takes members that come in order and can be packed; False if they do not or cannot."""
+        packed = b"\xc1%b\xc1" % MARK.join(members)
+        if not members or len(packed) >= PACKED_BYTES or packed.count(MARK) != len(members) + 1 or len(set(members)) != len(members):
+            return False
+        weights = array("d")
+        before = scores[0]
+        for at in range(len(members)):
+            score = scores[at] + 0.0 if self.compact else scores[at]  # -0.0 makes 0.0
+            if score < before or (at and score == before and members[at] < members[at - 1]):
+                return False
+            before = score
+            weights.append(score)
+        self.packed = packed
+        self.weights = weights
+        return True
 
     # --- the packed form -----------------------------------------------------------------------------------------------------------
 

@@ -128,6 +128,19 @@ def test_what_older_servers_wrote(server: Real, kind: int, body: bytes) -> None:
     assert server.same("key", "copy")
 
 
+@pytest.mark.parametrize("version", [8, 9, 10, 11])
+@given(value=values)
+@settings(max_examples=30)
+def test_what_we_write_for_older_servers(server: Real, version: int, value: object) -> None:
+    writer = Writer(CONFIG, version)
+    writer.payload(value)
+    raw = writer.flush()
+    raw = payload(raw[0], raw[1:], version)
+    server.restore("key", raw)
+    server.restore("copy", dump(restore(raw, CONFIG), CONFIG))
+    assert server.same("key", "copy")
+
+
 REFUSED = [
     (opcodes.LIST, b"\x00"),
     (opcodes.SET, b"\x00"),

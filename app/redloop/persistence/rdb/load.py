@@ -193,9 +193,8 @@ def set_of(members: list[bytes], config: Config) -> Set:
         raise EmptyError
     value = Set()
     value.kind = HASHTABLE if len(members) > config.set_max_listpack_entries else 1
-    for member in members:
-        if not value.add(member):
-            raise FormatError("Set has duplicate members")
+    if not value.fill(members):
+        raise FormatError("Set has duplicate members")
     return value
 
 
@@ -250,9 +249,8 @@ def hash_of(flat: list[bytes], trusted: bool, config: Config) -> Hash:
     if len(flat) & 1:
         raise FormatError
     value = Hash()
-    for at in range(0, len(flat), 2):
-        if not value.set(flat[at], flat[at + 1]):
-            raise FormatError("Hash has duplicate fields")
+    if not value.fill(flat):
+        raise FormatError("Hash has duplicate fields")
     if trusted:
         value.longest = min(int(value.longest), config.hash_max_listpack_value)
     value.settle(config.hash_max_listpack_entries, config.hash_max_listpack_value)
