@@ -16,3 +16,13 @@ def pair(oracle: str) -> Iterator[Pair]:
         both = Pair(ours, theirs)
         yield both
         both.close()
+
+
+@pytest.fixture
+def quiet_pair(pair: Pair) -> Iterator[Pair]:
+    """Both servers without active expiry, whose moment differs: what is due vanishes when somebody asks for it."""
+    for side in (pair.ours, pair.theirs):
+        side.ask(b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0")
+    yield pair
+    for side in (pair.ours, pair.theirs):
+        side.ask(b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1")

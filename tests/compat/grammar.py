@@ -107,8 +107,8 @@ def _pairs(flat: list[Any]) -> dict[str, Any]:
 
 
 def documented(pair: Pair) -> dict[str, dict[str, Any]]:
-    """What the real server documents of the commands that exist on both sides, by full name; GROUPS only."""
-    ours = _names(_plain(parse(pair.ours.ask(b"COMMAND"))[0]))
+    """What the real server documents of the commands that exist on both sides, and their flags, by full name; GROUPS only."""
+    ours = _flags(_plain(parse(pair.ours.ask(b"COMMAND"))[0]))
     found: dict[str, dict[str, Any]] = {}
     for name, fields in _pairs(_plain(parse(pair.theirs.ask(b"COMMAND", b"DOCS"))[0])).items():
         command = _pairs(fields)
@@ -116,6 +116,7 @@ def documented(pair: Pair) -> dict[str, dict[str, Any]]:
         for full, flat in entries.items():
             entry = _pairs(flat)
             if entry["group"] in GROUPS and full in ours and full not in LEFT_OUT:
+                entry["flags"] = ours[full]
                 entry["arguments"] = _kept(full, entry.get("arguments", []))
                 found[full] = entry
     return found
@@ -131,8 +132,13 @@ def _kept(name: str, arguments: list[Any]) -> list[dict[str, Any]]:
     return kept
 
 
-def _names(rows: list[Any]) -> set[str]:
-    return {name for row in rows for name in ({row[0]} | _names(row[9]))}
+def _flags(rows: list[Any]) -> dict[str, list[str]]:
+    """The flags of all commands and subcommands by full name."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found[row[0]] = row[2]
+        found |= _flags(row[9])
+    return found
 
 
 def _pool(argument: dict[str, Any]) -> st.SearchStrategy[Words]:
@@ -208,6 +214,8 @@ def commands(pair: Pair) -> dict[str, st.SearchStrategy[str]]:
     found: dict[str, st.SearchStrategy[str]] = {}
     for name, entry in documented(pair).items():
         head = " ".join([word for word in (MARKS.get(name, ""), name.replace("|", " ")) if word])
-        tail = _sequence(entry["arguments"]).flatmap(_spoilt)
+        tail = _sequence(entry["arguments"])
+        if "blocking" not in entry["flags"]:  # a word in the wrong place could make it wait for ever
+            tail = tail.flatmap(_spoilt)
         found[name] = tail.map(lambda words, head=head: " ".join([head, *words]))  # type: ignore[misc]
     return found

@@ -24,10 +24,10 @@ def _play(pair: Pair, lines: list[str], protocol: int) -> None:
 
 
 @pytest.mark.parametrize("group", [*GROUPS, "all"])
-def test_sessions(pair: Pair, group: str) -> None:
+def test_sessions(quiet_pair: Pair, group: str) -> None:
     """Commands of one group among themselves, then all together."""
-    known = documented(pair)
-    strategies = commands(pair)
+    known = documented(quiet_pair)
+    strategies = commands(quiet_pair)
     names = sorted(name for name in strategies if group in ("all", known[name]["group"]))
     if not names:
         pytest.skip(f"no commands of group {group}")
@@ -39,6 +39,6 @@ def test_sessions(pair: Pair, group: str) -> None:
     @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
     @given(sessions, st.sampled_from([2, 3]))
     def same(lines: list[str], protocol: int) -> None:
-        _play(pair, lines, protocol)
+        _play(quiet_pair, lines, protocol)
 
     same()

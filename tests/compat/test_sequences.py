@@ -80,7 +80,7 @@ def _check(pair: Pair, commands: list[str], before: str, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_family(pair: Pair, family: str) -> None:
+def test_family(quiet_pair: Pair, family: str) -> None:
     """Commands of one family among themselves."""
     templates = _templates(family)
     before = templates[-1].before_text
@@ -88,12 +88,12 @@ def test_family(pair: Pair, family: str) -> None:
     @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(_sequences(templates), st.sampled_from([2, 3]))
     def same(commands: list[str], protocol: int) -> None:
-        _check(pair, commands, before, protocol)
+        _check(quiet_pair, commands, before, protocol)
 
     same()
 
 
-def test_all_families(pair: Pair) -> None:
+def test_all_families(quiet_pair: Pair) -> None:
     """Commands of every family on the same few keys: types meet, WRONGTYPE included."""
     templates = [line for family in FAMILIES for line in _templates(family)]
     befores = sorted({line.before_text for line in templates})
@@ -101,6 +101,6 @@ def test_all_families(pair: Pair) -> None:
     @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(_sequences(templates), st.sampled_from(befores), st.sampled_from([2, 3]))
     def same(commands: list[str], before: str, protocol: int) -> None:
-        _check(pair, commands, before, protocol)
+        _check(quiet_pair, commands, before, protocol)
 
     same()

@@ -13,14 +13,14 @@ def digest_of_value(database: Database, key: bytes) -> bytes:
 
 
 def digest_of_all(keyspace: Keyspace) -> bytes:
-    """The digest of all keys of all databases."""
+    """The digest of all keys of all databases; a key that is due counts until it is reclaimed, as in Redis."""
     digest = EMPTY
     for database in keyspace.databases:
         if not len(database):
             continue
         digest = mix_number(digest, database.index)
-        for key in database.keys():  # noqa: SIM118  # not a mapping
-            value = database.peek(key)
-            if value is not None:
-                digest = add(digest, mix_value(mix(EMPTY, key), value, database.expiry(key) >= 0))
+        for segment in database.segments():
+            expires = segment.expires
+            for key, value in segment.values.items():
+                digest = add(digest, mix_value(mix(EMPTY, key), value, bool(expires) and key in expires))
     return digest
