@@ -372,6 +372,18 @@ def geo_store_with(what: str) -> str:
 
 NOT_A_HYPERLOGLOG: Final = "WRONGTYPE Key is not a valid HyperLogLog string value."
 HYPERLOGLOG_CORRUPTED: Final = "INVALIDOBJ Corrupted HLL object detected"
+HYPERLOGLOG_NOT_SPARSE: Final = "ERR HLL encoding is not sparse"
+NO_SUCH_HYPERLOGLOG: Final = "ERR The specified key does not exist"
+ON_OR_OFF: Final = "ERR Argument must be ON or OFF"
+
+
+def unknown_pfdebug(subcommand: bytes) -> str:
+    return f"ERR Unknown PFDEBUG subcommand '{quote(subcommand)}'"
+
+
+def selftest_failed(what: str) -> str:
+    return f"TESTFAILED {what}"
+
 
 # -- streams ---------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,9 @@ KEY_MISS: Final = 512  # m
 MODULE: Final = 1024  # d
 NEW: Final = 2048  # n
 
+SILENT: Final = 0
+"""Of a change that nothing is published for: WATCH and tracking see it all the same."""
+
 # Not classes, but where they are published.
 KEYSPACE: Final = 1 << 14  # K
 KEYEVENT: Final = 1 << 15  # E

@@ -19,7 +19,7 @@ from redloop.engine.client import Client
 from redloop.engine.features import install
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
-from redloop.events import KEY_MISS, NEW
+from redloop.events import KEY_MISS, NEW, SILENT
 from redloop.keyspace.database import Database
 from tests.compat.harness import pack, split_steps, words
 from tests.compat.replies import Stream, parse
@@ -72,7 +72,7 @@ class Ours:
         self.log += data
 
     def _note(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
-        if event_class not in (KEY_MISS, NEW):
+        if event_class not in (KEY_MISS, NEW, SILENT):
             self.events.append(event + b" " + key)
 
     def run(self, steps: list[list[bytes]]) -> Effects:
