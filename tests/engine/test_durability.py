@@ -259,7 +259,7 @@ def test_a_command_that_fails_in_the_file_is_told_and_the_rest_is_loaded(tmp_pat
             assert Talker(server).send("GET a", "GET b") == b"$1\r\nx\r\n$1\r\n1\r\n"
 
     play(scene())
-    said = "== CRITICAL == This server is sending an error to its AOF-loading-client: '-ERR %s' after processing the command '%s'"
+    said = "== CRITICAL == This server is sending an error to its AOF-loading-client: '%s' after processing the command '%s'"
     assert [record.message for record in caplog.records if "CRITICAL" in record.message] == [
         said % ("value is not an integer or out of range", "incr"),
         said % ("wrong number of arguments for 'set' command", "set"),

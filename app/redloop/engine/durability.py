@@ -139,8 +139,9 @@ class Durability:
         self.base_size = self.directory.size()
         self.older_size = self.base_size - size
         self.aof.open(file, name, size)
+        if not self.server.config.aof_disable_auto_gc:
+            self.directory.delete_history()
         self._attach()
-        await self._delete_history()
 
     async def _load(self) -> None:
         server = self.server
@@ -580,8 +581,8 @@ class Replay:
         self.server.statistics.unexpected_errors += 1
         if self.complaints <= MOST_COMPLAINTS:
             log.warning(
-                "== CRITICAL == This server is sending an error to its AOF-loading-client: '-%s' after processing the command '%s'",
-                error.text,
+                "== CRITICAL == This server is sending an error to its AOF-loading-client: '%s' after processing the command '%s'",
+                error.text.removeprefix("ERR ") if error.code == "ERR" else f"-{error.text}",
                 command.name,
             )
 

@@ -171,7 +171,7 @@ class AofDirectory:
     def note_end(self, end_offset: int) -> None:
         """The server stops: the last increment ends here."""
         manifest = self.manifest.copy()
-        if manifest.increments and manifest.increments[-1].start_offset >= 0:
+        if manifest.increments:
             manifest.increments[-1].end_offset = end_offset
             self.persist(manifest)
 
