@@ -14,8 +14,8 @@ import pytest
 import redloop.commands  # noqa: F401  # declares them
 from redloop.clock import ManualClock
 from redloop.config import Config
-from redloop.engine.blocking import BlockedClients
 from redloop.engine.durability import Durability, DurabilityError
+from redloop.engine.features import install
 from redloop.engine.saving import Saving
 from redloop.engine.server import Server
 from redloop.errors import MISCONF_SNAPSHOT
@@ -30,7 +30,7 @@ async def running(home: Path, disk: Disk | None = None, **settings: object) -> A
     for name, value in settings.items():
         setattr(config, name, value)
     server = Server(config, ManualClock())
-    server.blocked = BlockedClients(server)
+    install(server)
     server.durability = Durability(server, asyncio.get_running_loop(), disk)
     await server.durability.start()
     try:
@@ -167,6 +167,20 @@ def test_a_scheduled_save_waits_for_the_rewrite(tmp_path: Path) -> None:
             await saved(server)
             saving.check()
             assert not busy(server)
+
+    play(scene())
+
+
+def test_in_a_transaction_a_save_begins_behind_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            saving = saving_of(server)
+            assert Talker(server).send("MULTI", "SET a 1", "BGSAVE", "SET a 2", "EXEC").endswith(b"+Background saving scheduled\r\n+OK\r\n")
+            assert not busy(server)
+            saving.check()
+            await saved(server)
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a") == b"$1\r\n2\r\n"
 
     play(scene())
 

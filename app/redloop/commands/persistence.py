@@ -28,7 +28,7 @@ REPLICAS = 0  # there is no replication yet: none acknowledges anything
 )
 def bgrewriteaof(client: Client, argv: list[bytes]) -> Reply:
     durability: Durability = client.server.durability
-    if durability.saving.recording is not None:
+    if durability.saving.recording is not None or client.server.effects.depth:
         durability.rewrite_scheduled = True
         return REWRITE_SCHEDULED
     if not durability.start_rewrite():

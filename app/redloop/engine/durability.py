@@ -116,6 +116,7 @@ class Durability:
 
     async def _load_snapshot(self) -> None:
         self._loaded.clear()
+        self.loading_started_seconds = self.server.clock.now_ms() // 1000
         try:
             await self.saving.load()
         except LoadingError as error:

@@ -134,12 +134,12 @@ class Saving:
         return True
 
     def save_in_background(self, schedule: bool) -> bool:
-        """BGSAVE: begins to save; False if it is to begin when the append-only file is rewritten. Raises RedisError."""
+        """BGSAVE: begins to save; False if it is to begin later, after a transaction or a rewrite. Raises RedisError."""
         if self.recording is not None:
             raise RedisError(BGSAVE_IN_PROGRESS)
-        if self.rewriting():
-            if not schedule:
-                raise RedisError(BGSAVE_DURING_REWRITE)
+        if self.rewriting() and not schedule:
+            raise RedisError(BGSAVE_DURING_REWRITE)
+        if self.rewriting() or self.server.effects.depth:
             self.scheduled = True
             return False
         self._begin()
