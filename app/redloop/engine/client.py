@@ -99,6 +99,8 @@ class Client:
         self.created_ms = server.clock.now_ms()
         self.seen_ms = self.created_ms
         self.last_command: Command | None = None
+        self.spelling = b""  # the name sent last, and what it names: the next is often the same
+        self.spelled: Command | None = None
 
         # How it wants its replies.
         self.resp3 = False
@@ -354,7 +356,13 @@ class Client:
 
     def execute(self, argv: list[bytes]) -> None:
         """Runs one command and appends its reply to the output."""
-        command = self.commands.get(argv[0])
+        name = argv[0]
+        if name == self.spelling:
+            command = self.spelled
+        else:
+            command = self.commands.get(name)
+            self.spelling = name
+            self.spelled = command
         out = self.out
         mark: i64 = len(out)
         reply: object
