@@ -92,6 +92,7 @@ def _elements(value: object) -> list[bytes]:
     if isinstance(value, Set):
         return value.members()
     if isinstance(value, SortedSet):
+        value.compact = False  # Redis makes a skiplist of it to sort it, and leaves it so
         return value.members(0, len(value))
     raise RedisError(WRONGTYPE)
 
@@ -101,7 +102,7 @@ def _by_number(client: Client, request: Request, elements: list[bytes]) -> list[
     ranked: list[tuple[float, bytes]] = []
     for element in elements:
         label = element if request.by is None else _look_up(client, request.by, element)
-        number = 0.0 if label is None else plain_double(label)
+        number = 0.0 if label is None else plain_double(label.partition(b"\0")[0])  # read as a C string
         if number is None:
             raise RedisError(SORT_SCORES)
         ranked.append((number, element))
