@@ -232,18 +232,16 @@ def _read_group(client: Client, key: bytes, found: Stream, group: Group, request
     if not found.length or found.edge(True) <= group.last_id:
         return None
     now = client.clock.ms
-    moved = False
     replies: list[object] = []
     sinks = client.server.effects.sinks
+    countable_from = max(found.first_id, found.last_gap() + 1)
     for entry in found.range(group.last_id + 1, MAX_ID, request.count):
         ident = entry[0]
-        if ident > group.last_id:
-            if group.entries_read != UNKNOWN and group.last_id >= found.first_id and not found.deleted_from(group.last_id):
-                group.entries_read += 1
-            elif found.entries_added:
-                group.entries_read = found.entries_up_to(ident)
-            group.last_id = ident
-            moved = True
+        if group.entries_read != UNKNOWN and group.last_id >= countable_from:
+            group.entries_read += 1
+        elif found.entries_added:
+            group.entries_read = found.entries_up_to(ident)
+        group.last_id = ident
         replies.append(entry_reply(entry))
         if request.acknowledged:
             pending = group.pending.by_id.get(ident)
@@ -257,8 +255,7 @@ def _read_group(client: Client, key: bytes, found: Stream, group: Group, request
                 _pass_on_claim(client, key, request.group, group, format_id(ident), pending)
     if request.acknowledged:
         consumer.active_ms = now
-    if moved:
-        _pass_on_position(client, key, request.group, group)
+    _pass_on_position(client, key, request.group, group)
     client.keyspace.dirty += 1
     return replies
 

@@ -91,13 +91,12 @@ def _scores(scores: Scores, samples: int) -> int:
 
 def _stream(stream: Stream, samples: int) -> int:
     nodes = stream.nodes
-    wanted = samples or len(nodes)
-    measured = nodes[:wanted]
-    if len(nodes) > wanted:
-        measured[-1] = nodes[-1]  # the open one
     total = _allocated(stream) + 2 * _allocated(nodes) + ID * len(nodes) + _allocated(stream.groups)
     total += sum([_group(group, samples) for group in stream.groups.values()])
-    return total + _contents([_node(node) for node in measured], len(nodes))
+    if nodes:
+        total += _node(nodes[-1])  # the open one is larger
+    full = nodes[: min(samples or len(nodes), len(nodes) - 1)] if nodes else []
+    return total + _contents([_node(node) for node in full], len(nodes) - 1)
 
 
 def _node(node: Node) -> int:

@@ -70,7 +70,8 @@ class Stream:
 
     def next_id(self, now_ms: int) -> int:
         """The id that `*` means; greater than MAX_ID if there is none left."""
-        return max(now_ms << SEQUENCE_BITS, self.last_id + 1)
+        now = now_ms << SEQUENCE_BITS
+        return now if now > self.last_id else self.last_id + 1
 
     def next_in(self, ms: int) -> int:
         """The id that `ms-*` means; not greater than `last_id` if that is impossible."""
@@ -290,9 +291,12 @@ class Stream:
 
     def deleted_from(self, start: int) -> bool:
         """Whether an entry from `start` on may have been deleted from between others."""
-        if not self.length or not self.max_deleted_id or self.first_id > self.max_deleted_id:
-            return False
-        return start <= self.max_deleted_id
+        return start <= self.last_gap()
+
+    def last_gap(self) -> int:
+        """The last id that may have been deleted from between others, UNKNOWN if there is none."""
+        deleted = self.max_deleted_id
+        return UNKNOWN if not self.length or not deleted or self.first_id > deleted else deleted
 
     def entries_up_to(self, ident: int) -> int:
         """How many entries there ever were up to `ident`, UNKNOWN if that cannot be told."""

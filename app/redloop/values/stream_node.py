@@ -44,9 +44,11 @@ def _narrow(numbers: list[int], largest: int) -> array[int]:
     return array("I" if largest < _LONG else "Q", numbers)
 
 
-def _difference_size(one: int, other: int) -> i64:
-    """The bytes of `one - other` in a listpack, in 64 bits as C reckons."""
-    difference = (one - other) % _WRAP
+def _difference_size(difference: int) -> i64:
+    """The bytes of a difference in a listpack, in 64 bits as C reckons."""
+    if 0 <= difference < 128:
+        return 2
+    difference %= _WRAP
     return integer_size(difference if difference < _WRAP >> 1 else difference - _WRAP)
 
 
@@ -99,11 +101,13 @@ class Packed:
 class Node:
     """One run of entries. `live` of them are not deleted."""
 
-    __slots__ = ("count", "fields", "flags", "ids", "live", "master", "packed", "shared", "size", "starts", "strings", "width")
+    __slots__ = ("count", "fields", "flags", "ids", "live", "master", "master_ms", "master_sequence", "packed", "shared", "size", "starts", "strings", "width")
 
     def __init__(self, master: int, fields: list[bytes]) -> None:
         # What the listpack's first entry says.
         self.master = master
+        self.master_ms = master >> SEQUENCE_BITS
+        self.master_sequence = master & MAX_PART
         self.fields = fields
         self.width: i64 = len(fields)  # strings of an entry with these fields
 
@@ -145,22 +149,23 @@ class Node:
         """Adds an entry behind the last one; the node is open."""
         strings = self.strings
         width = self.width
-        names = pairs[::2]
         size: i64 = _FLAGS_SIZE
-        size += _difference_size(ident >> SEQUENCE_BITS, self.master >> SEQUENCE_BITS)
-        size += _difference_size(ident & MAX_PART, self.master & MAX_PART)
-        if names == self.fields:
-            values = pairs[1::2]
-            for value in values:
+        size += _difference_size((ident >> SEQUENCE_BITS) - self.master_ms)
+        size += _difference_size((ident & MAX_PART) - self.master_sequence)
+        if self._has_fields_of(pairs):
+            at: i64 = 1
+            for _ in range(width):
+                value = pairs[at]
                 size += entry_size(value)
-            size += integer_size(int(width) + 3)
-            strings.extend(values)
+                strings.append(value)
+                at += 2
+            size += 2 if width < 125 else integer_size(int(width) + 3)
             if self.flags is not None:
                 self.flags.append(0)
         else:
             for string in pairs:
                 size += entry_size(string)
-            size += integer_size(len(names)) + integer_size(len(pairs) + 4)
+            size += integer_size(len(pairs) // 2) + integer_size(len(pairs) + 4)
             if self.flags is None:
                 self.flags = bytearray(self.count)
             if self.starts is None:
@@ -173,6 +178,16 @@ class Node:
         self.size += size
         self.count += 1
         self.live += 1
+
+    def _has_fields_of(self, pairs: list[bytes]) -> bool:
+        if len(pairs) != 2 * self.width:
+            return False
+        at: i64 = 0
+        for field in self.fields:
+            if pairs[at] != field:
+                return False
+            at += 2
+        return True
 
     def bury(self, position: int) -> None:
         """Makes a tombstone of the entry at `position`, which is live."""
