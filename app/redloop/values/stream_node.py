@@ -101,7 +101,10 @@ class Packed:
 class Node:
     """One run of entries. `live` of them are not deleted."""
 
-    __slots__ = ("count", "fields", "flags", "ids", "live", "master", "master_ms", "master_sequence", "packed", "shared", "size", "starts", "strings", "width")
+    __slots__ = (
+        "count", "fields", "flags", "ids", "live", "master", "master_ms", "master_sequence", "packed", "shared", "size", "starts",
+        "strings", "width",
+    )  # fmt: skip
 
     def __init__(self, master: int, fields: list[bytes]) -> None:
         # What the listpack's first entry says.
