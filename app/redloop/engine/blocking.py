@@ -13,7 +13,7 @@ from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import Command
 from redloop.engine.server import Server
 from redloop.errors import RedisError
-from redloop.events import FLUSHED, STREAM, SWAPPED
+from redloop.events import EXPIRED, FLUSHED, STREAM, SWAPPED
 from redloop.keyspace.database import Database
 from redloop.resp.replies import NOTHING
 from redloop.values.types import type_name
@@ -137,8 +137,14 @@ class BlockedClients:
             self._ready.update(dict.fromkeys([entry for entry in self._lines if entry[0] == database.index]))
         elif (database.index, key) in self._lines and (not event_class & STREAM or event in STREAM_READY):
             self._ready[(database.index, key)] = None
+            if event_class & EXPIRED and self.server.defer is not None:  # perhaps of itself, with no command to end
+                self.server.defer(self._serve_ready)
 
     def _after_command(self, client: Client, command: Command, argv: list[bytes], spent: int) -> None:
+        if self._ready:
+            self._serve_ready()
+
+    def _serve_ready(self) -> None:
         if not self._ready or self._serving or self.server.effects.depth:
             return
         self._serving = True
