@@ -14,9 +14,9 @@ import pytest
 import redloop.commands  # noqa: F401  # declares the commands
 from redloop.clock import ManualClock
 from redloop.config import Config
-from redloop.engine.blocking import BlockedClients
 from redloop.engine.client import Client
 from redloop.engine.durability import Durability, DurabilityError
+from redloop.engine.features import install
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.persistence.files import Files, GrowingFile
@@ -95,7 +95,7 @@ async def running(home: Path, disk: Disk | None = None, **settings: object) -> A
     loop = asyncio.get_running_loop()
     server = Server(config, ManualClock())
     server.later = lambda ms, callback: loop.call_later(ms / 1000, callback)
-    server.blocked = BlockedClients(server)
+    install(server)
     server.durability = Durability(server, loop, disk)
     await server.durability.start()
     try:
@@ -147,6 +147,27 @@ def test_under_always_a_reply_waits_for_the_sync_and_readers_do_not(tmp_path: Pa
             await writer.until(b"+OK\r\n$1\r\n1\r\n+PONG\r\n")
 
     play(scene())
+
+
+def test_under_always_transactions_and_those_who_are_served_wait_too(tmp_path: Path) -> None:
+    async def scene() -> None:
+        disk = Disk()
+        opened = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with running(tmp_path, disk, appendfsync="always") as server:
+            writer, waiting = Talker(server), Talker(server)
+            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(5)
+            assert waiting.send("BLPOP l 0") == b""
+            assert writer.send("MULTI") + writer.send("SET a 1") + writer.send("RPUSH l x y") == b"+OK\r\n+QUEUED\r\n+QUEUED\r\n"
+            assert writer.send("EXEC") == b""
+            await asyncio.sleep(0.02)
+            assert (writer.got, waiting.got) == (b"", b"")
+            opened.set()
+            await writer.until(b"*2\r\n+OK\r\n:2\r\n")
+            await waiting.until(b"*2\r\n$1\r\nl\r\n$1\r\nx\r\n")
+
+    play(scene())
+    assert incremental(tmp_path) == "MULTI SELECT 0 SET a 1 RPUSH l x y EXEC LPOP l"
 
 
 @pytest.mark.parametrize("after", ["everysec", "no"])
