@@ -33,6 +33,7 @@ from redloop.numbers import parse_float
 from redloop.resp.replies import NULL_ARRAY, Reply
 from redloop.values import geohash
 from redloop.values.geohash import LATITUDE_MAX, LONGITUDE_MAX, Area
+from redloop.values.partial_sort import part, ranks
 from redloop.values.sorted_set import SortedSet
 
 command = family("geo")
@@ -169,6 +170,15 @@ def _distance_of(match: Match) -> float:
     return match.distance
 
 
+def _sorted(matches: list[Match], descending: bool, count: int) -> list[Match]:
+    """By distance; only the first `count` need be in order, if any number is given."""
+    if 0 < count < len(matches):
+        distances = [match.distance for match in matches]
+        if len(set(distances)) < len(distances):
+            return part(matches, ranks(distances, descending), 0, count - 1)
+    return sorted(matches, key=_distance_of, reverse=descending)
+
+
 class Search:
     """What is searched, where, and what is wanted of it."""
 
@@ -297,7 +307,7 @@ class Search:
         if order == UNSORTED and self.count and not self.any:
             order = ASCENDING
         if order != UNSORTED:
-            matches.sort(key=_distance_of, reverse=order == DESCENDING)
+            matches = _sorted(matches, order == DESCENDING, self.count)
         return matches[: self.count] if self.count else matches
 
     def reply(self, matches: list[Match]) -> list[object]:

@@ -16,6 +16,7 @@ from redloop.events import GENERIC, LIST
 from redloop.resp.replies import Reply
 from redloop.values.hash import Hash
 from redloop.values.list import List
+from redloop.values.partial_sort import part, ranks
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
 from redloop.values.strings import text
@@ -111,19 +112,24 @@ def _by_number(client: Client, request: Request, elements: list[bytes]) -> list[
 
 
 def _by_label(client: Client, request: Request, elements: list[bytes]) -> list[bytes]:
-    """By bytes, a missing string before all others; where they are equal the order stays."""
-    ranked: list[tuple[bool, bytes, bytes]] = []
+    """By bytes, a missing string before all others; where they are equal the order stays, or comes as `partial_sort` leaves it."""
+    labels: list[tuple[bool, bytes]] = []
     for element in elements:
         label = element if request.by is None else _look_up(client, request.by, element)
         if label is not None and request.store is None:
             label = label.partition(b"\0")[0]  # compared as C strings
-        ranked.append((label is not None, label or b"", element))
+        labels.append((label is not None, label or b""))
+    if request.by is not None:
+        start, stop = request.window(len(elements))
+        if stop - start < len(elements) and len(set(labels)) < len(labels):
+            return part(elements, ranks(labels, request.descending), start, stop - 1)
+    ranked = list(zip(labels, elements, strict=True))
     ranked.sort(key=_label_of, reverse=request.descending)
-    return [entry[2] for entry in ranked]
+    return [entry[1] for entry in ranked]
 
 
-def _label_of(entry: tuple[bool, bytes, bytes]) -> tuple[bool, bytes]:
-    return entry[0], entry[1]
+def _label_of(entry: tuple[tuple[bool, bytes], bytes]) -> tuple[bool, bytes]:
+    return entry[0]
 
 
 def _sort(client: Client, argv: list[bytes], read_only: bool) -> Reply:
