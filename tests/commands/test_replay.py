@@ -43,6 +43,7 @@ def test_replaying_the_effects_gives_the_same_data(seed: int) -> None:
     effects: list[tuple[int, bytes]] = []
     first.server.add_sink(lambda database, data: effects.append((database, data)))
     client, replayer = first.visit(), second.visit()
+    replayer.client.obeyed = True
     answered = 0
     for step in range(COMMANDS):
         client.client.feed(encode_command(draw(random, templates)))

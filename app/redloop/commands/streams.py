@@ -91,6 +91,7 @@ class Trimming:
         self.create = True
         self.end = 2  # behind the options
         self._node_entries = client.server.config.stream_node_max_entries
+        self._obeyed = client.obeyed
 
     def read(self, adding: bool) -> None:
         """Reads the options; those of XADD end at the id."""
@@ -136,7 +137,7 @@ class Trimming:
             raise RedisError(STREAM_LIMIT_WITHOUT_TRIM)
         if not self.at and not adding:
             raise RedisError(XTRIM_WITHOUT_TRIM)
-        if self.limit >= 0 and not self.approximate:
+        if self.limit >= 0 and not self.approximate and not self._obeyed:  # an exact effect keeps its LIMIT, as in Redis's files
             raise RedisError(STREAM_LIMIT_WITHOUT_TILDE)
 
     def apply(self, found: Stream) -> int:

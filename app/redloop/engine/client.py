@@ -135,6 +135,7 @@ class Client:
         self.waiting_argv: list[bytes] | None = None  # the command to run first when it goes on
         self.transaction: Transaction | None = None
         self.may_not_block = False  # inside a transaction or a script
+        self.obeyed = False  # what it sends was accepted once before: a replayed file
         self.retrying = False  # runs a command again that was blocked
         self.monitoring = False  # MONITOR
         self.running = False

@@ -560,6 +560,7 @@ class Replay:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.client = Client(server, Peer(), -1)
+        self.client.obeyed = True
         self.dirty = server.keyspace.dirty
         self.complaints = 0
 
