@@ -30,6 +30,7 @@ CLOSED = "closed by the server"
 PATIENCE = 0.75  # seconds within which another client's PING must be answered, on a busy machine
 MEGA = 1 << 20
 READ = 1 << 14  # what redis-server reads from a client at least, in one round of its loop
+ROUNDS = 100
 
 
 def _noise(seed: int, size: int, without: bytes = b"") -> bytes:
