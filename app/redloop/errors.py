@@ -157,6 +157,7 @@ BGSAVE_DURING_REWRITE: Final = (
 )
 SAVE_FAILED: Final = "ERR"
 SHUTDOWN_FAILED: Final = "ERR Errors trying to SHUTDOWN. Check logs."
+REWRITE_NOT_NOW: Final = "ERR The append-only file was loaded as of an earlier moment (aof-load-until) and stays as it is"
 REWRITE_IN_PROGRESS: Final = "ERR Background append only file rewriting already in progress"
 BUSY_SCRIPT: Final = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
 BUSY_FUNCTION: Final = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."

@@ -387,6 +387,39 @@ def test_loading_once_more(tmp_path: Path) -> None:
     assert incremental(tmp_path) == "SELECT 0 SET a 1 SET b x PXAT 1700000005000 SELECT 3 SET f 1.5 KEEPTTL SELECT 0 INCR a"
 
 
+@pytest.mark.parametrize("preamble", [False, True])
+def test_a_start_as_of_an_earlier_moment_changes_no_file(tmp_path: Path, preamble: bool) -> None:
+    async def scene() -> None:
+        async with running(tmp_path, aof_timestamp_enabled=True, aof_use_rdb_preamble=preamble) as server:
+            assert isinstance(server.clock, ManualClock)
+            talker = Talker(server)
+            talker.send("SET a 1")
+            server.clock.advance(10_000)
+            talker.send("SET a 2")
+        before = {path.name: path.read_bytes() for path in (tmp_path / "appendonlydir").iterdir()}
+        async with running(tmp_path, aof_load_until="2023-11-14T22:13:25Z") as server:
+            talker = Talker(server)
+            assert talker.send("GET a", "SET a 3") == b"$1\r\n1\r\n+OK\r\n"
+            assert talker.send("CONFIG SET appendonly yes").startswith(b"-ERR CONFIG SET failed")
+            assert talker.send("BGREWRITEAOF").startswith(b"-ERR The append-only file was loaded as of an earlier moment")
+        assert {path.name: path.read_bytes() for path in (tmp_path / "appendonlydir").iterdir()} == before
+        async with running(tmp_path, appendonly=False, save=[(1, 1)], aof_load_until="1700000005") as server:
+            talker = Talker(server)
+            assert talker.send("GET a", "SET a 4") == b"$1\r\n1\r\n+OK\r\n"
+            assert isinstance(server.clock, ManualClock)
+            server.clock.advance(10_000)
+            server.durability.saving.check()
+            assert server.durability.save_finally(None)
+            assert not (tmp_path / "dump.rdb").exists()
+        async with running(tmp_path) as server:
+            assert Talker(server).send("GET a") == b"$1\r\n2\r\n"
+        with pytest.raises(DurabilityError, match="'yesterday' is neither a unix time nor a time as ISO 8601 writes it"):
+            async with running(tmp_path, aof_load_until="yesterday"):
+                pass
+
+    play(scene())
+
+
 # -- rewriting, on and off -------------------------------------------------------------------------------------------
 
 

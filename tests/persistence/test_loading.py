@@ -18,7 +18,7 @@ from redloop.config import Config
 from redloop.keyspace.database import Keyspace
 from redloop.persistence.directory import AofDirectory
 from redloop.persistence.files import Files
-from redloop.persistence.loading import CommandReader, FormatError, Loader, LoadError, UnknownCommandError
+from redloop.persistence.loading import NO_END, CommandReader, FormatError, Loader, LoadError, UnknownCommandError, parse_moment
 from redloop.persistence.rdb.file import FileLoader
 from redloop.resp.encode import encode_command
 from tests.compat.servers import OracleMissingError, oracle_folder
@@ -46,7 +46,7 @@ def write(home: Path, *contents: bytes) -> AofDirectory:
     return directory
 
 
-def load(directory: AofDirectory, truncated: bool = True) -> list[list[bytes]]:
+def load(directory: AofDirectory, truncated: bool = True, until: int = NO_END) -> list[list[bytes]]:
     """What is replayed; FOO is the command nobody knows."""
     replayed: list[list[bytes]] = []
 
@@ -64,8 +64,9 @@ def load(directory: AofDirectory, truncated: bool = True) -> list[list[bytes]]:
     async def scene() -> None:
         with ThreadPoolExecutor(1) as executor:
             loader = Loader(directory, apply, clock, executor, truncated, new_rdb)
+            loader.until = until
             await loader.run()
-            assert loader.loaded_bytes == loader.total_bytes
+            assert until != NO_END or loader.loaded_bytes == loader.total_bytes
 
     asyncio.run(scene())
     snapshot = [[b"snapshot", key] for database in keyspace.databases for segment in database.segments() for key in segment.values]
@@ -223,6 +224,73 @@ def test_a_torn_tail_behind_a_snapshot_is_cut(tmp_path: Path) -> None:
 def test_a_torn_snapshot_is_refused(tmp_path: Path, size: int) -> None:
     with pytest.raises(LoadError, match="Unexpected EOF reading RDB file"):
         load(write(tmp_path, SNAPSHOT[:size], SET_A))
+
+
+# -- up to a moment --------------------------------------------------------------------------------------------------
+
+STAMPED = b"#TS:100\r\n" + SET_A + b"#TS:200\r\n" + SET_B + MULTI + SET_C + b"#TS:300\r\n" + SET_A + EXEC
+
+
+@pytest.mark.parametrize(
+    ("until", "replayed"),
+    [
+        (100, ["SELECT 0", "SET a 1"]),
+        (199, ["SELECT 0", "SET a 1"]),
+        (200, ["SELECT 0", "SET a 1", "SET b 2"]),
+        (300, ["SELECT 0", "SET a 1", "SET b 2", "SET c 3", "SET a 1"]),
+        (1 << 40, ["SELECT 0", "SET a 1", "SET b 2", "SET c 3", "SET a 1", "SET c 3"]),
+    ],
+)
+def test_loading_up_to_a_moment_leaves_the_files_alone(tmp_path: Path, until: int, replayed: list[str]) -> None:
+    last = b"#TS:400\r\n" + SET_C + SET_B[:-3]
+    directory = write(tmp_path, SELECT, STAMPED, last)
+    assert names(load(directory, until=until)) == replayed
+    assert (content(directory), content(directory, "appendonly.aof.2.incr.aof")) == (STAMPED, last)
+
+
+def test_a_moment_before_the_base_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"The base file is of 1970-01-01T00:01:40\+00:00: what was before that is not in the files"):
+        load(write(tmp_path, STAMPED, b""), until=99)
+
+
+@pytest.mark.parametrize("increment", [SET_A, SET_A + b"#TS:100\r\n" + SET_B])
+def test_a_moment_needs_annotations_up_to_it(tmp_path: Path, increment: bytes) -> None:
+    with pytest.raises(LoadError, match="aof-load-until needs the annotations that aof-timestamp-enabled writes"):
+        load(write(tmp_path, SELECT, increment), until=99)
+
+
+def test_an_annotation_may_come_in_pieces() -> None:
+    reader = CommandReader(150)
+    found: list[list[bytes]] = []
+    for byte in STAMPED:
+        reader.feed(bytes([byte]))
+        while (argv := reader.next()) is not None:
+            found.append(argv)
+        if reader.beyond:
+            break
+    assert (found, reader.stamped, reader.beyond, reader.whole) == ([[b"SET", b"a", b"1"]], True, 200, STAMPED.index(b"#TS:200"))
+
+
+def test_up_to_a_moment_a_tear_in_the_middle_is_refused_too(tmp_path: Path) -> None:
+    torn = b"#TS:100\r\n" + SET_A + SET_B[:-3]
+    with pytest.raises(LoadError, match="Fatal error: the truncated file is not the last file"):
+        load(write(tmp_path, SELECT, torn, SET_C), until=200)
+    with pytest.raises(LoadError, match="Unexpected end of file"):
+        load(write(tmp_path, SELECT, torn), truncated=False, until=200)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("1700000000", 1700000000),
+        ("2023-11-14T22:13:20Z", 1700000000),
+        ("2023-11-14 23:13:20+01:00", 1700000000),
+        ("2023-11-14T22:13:20.5+00:00", 1700000000),
+        ("20231114T221320Z", 1700000000),
+    ],
+)
+def test_how_a_moment_is_written(text: str, moment: int) -> None:
+    assert parse_moment(text) == moment
 
 
 # -- any bytes, any pieces -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, BLOCKING, NO_ASYNC_LOADING, NOSCRIPT, family
 from redloop.engine.durability import Durability
 from redloop.engine.options import parse_int_in_range, timeout_milliseconds
-from redloop.errors import REWRITE_IN_PROGRESS, WAITAOF_WITHOUT_AOF, RedisError
+from redloop.errors import REWRITE_IN_PROGRESS, REWRITE_NOT_NOW, WAITAOF_WITHOUT_AOF, RedisError
 from redloop.numbers import parse_int, parse_positive
 from redloop.resp.replies import NOTHING, Reply, Simple
 
@@ -28,6 +28,8 @@ REPLICAS = 0  # there is no replication yet: none acknowledges anything
 )
 def bgrewriteaof(client: Client, argv: list[bytes]) -> Reply:
     durability: Durability = client.server.durability
+    if durability.fixed:
+        raise RedisError(REWRITE_NOT_NOW)
     if durability.saving.recording is not None or client.server.effects.depth:
         durability.rewrite_scheduled = True
         return REWRITE_SCHEDULED

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+from redloop.config import ConfigError
 from redloop.engine.client import PARKED_DISK, Client
 from redloop.engine.command import LOADING, WRITE, Command
 from redloop.engine.peer import Peer
@@ -27,7 +28,7 @@ from redloop.persistence.aof import ALWAYS, AppendOnlyFile, Job
 from redloop.persistence.as_commands import CommandForm
 from redloop.persistence.directory import AofDirectory
 from redloop.persistence.files import Files
-from redloop.persistence.loading import Loader, LoadError, UnknownCommandError
+from redloop.persistence.loading import NO_END, Loader, LoadError, UnknownCommandError, parse_moment
 from redloop.persistence.manifest import ManifestError
 from redloop.persistence.rdb.file import FileLoader
 from redloop.persistence.recording import Recording, RecordingCancelledError
@@ -73,6 +74,7 @@ class Durability:
         self._task: asyncio.Task[None] | None = None  # a rewrite, or a turn on or off
         self._waiting: list[Client] = []
         self._stopping = False
+        self.fixed = False  # loaded as of an earlier moment: the files must not change
         self._loaded = asyncio.Event()
         self._loaded.set()
 
@@ -93,17 +95,22 @@ class Durability:
 
     def expect(self) -> None:
         """Tells clients -LOADING from now on, if there is a file to load: sockets open before `start` gets to it."""
-        if self.server.config.appendonly or self.saving.wanted():
+        config = self.server.config
+        if config.appendonly or config.aof_load_until or self.saving.wanted():
             self.server.add_guard(refuse_while_loading)
 
     async def start(self) -> None:
         """Loads the data and opens the file, if there is to be one. Raises DurabilityError."""
         self.expect()
-        if not self.server.config.appendonly:
+        config = self.server.config
+        if not config.appendonly and not config.aof_load_until:
             await self._load_snapshot()
             return
         try:
-            await self._start()
+            if config.aof_load_until:
+                await self._load_until(config.aof_load_until)
+            else:
+                await self._start()
         except ManifestError as error:
             for line in error.lines[:-1]:
                 log.warning("%s", line)
@@ -144,11 +151,25 @@ class Durability:
             self.directory.delete_history()
         self._attach()
 
-    async def _load(self) -> None:
+    async def _load_until(self, text: str) -> None:
+        """Loads what was at a moment. The files stay as they are: nothing is appended or rewritten, a snapshot is saved only by SAVE."""
+        try:
+            moment = parse_moment(text)
+        except (ValueError, OverflowError):
+            raise LoadError(f"aof-load-until: '{text}' is neither a unix time nor a time as ISO 8601 writes it") from None
+        self.fixed = True
+        self.saving.asked_only = True
+        self.directory.look()
+        await self._load(moment)
+        self.server.clock.refresh()
+        log.warning("Loaded as of %s: the files stay as they are, and changes from here on are in none of them", text)
+
+    async def _load(self, until: int = NO_END) -> None:
         server = self.server
         replay = Replay(server)
         truncated = server.config.aof_load_truncated
         self.loader = Loader(self.directory, replay.apply, server.clock, self.executor, truncated, self._new_preamble)
+        self.loader.until = until
         self._loaded.clear()
         self.loading_started_seconds = server.clock.now_ms() // 1000
         server.keyspace.expiring = False
@@ -249,7 +270,7 @@ class Durability:
 
     def start_rewrite(self) -> bool:
         """BGREWRITEAOF; False if something of the kind is under way."""
-        if self._task is not None or self._stopping:
+        if self._task is not None or self._stopping or self.fixed:
             return False
         self.rewrite_scheduled = False
         self._run(self._rewrite())
@@ -360,6 +381,10 @@ class Durability:
     def _follow_appendonly(self) -> None:
         """Turns the file on or off if it should be otherwise; what is under way is brought to its end, or called off, first."""
         wanted = self.server.config.appendonly
+        if self.fixed:
+            if wanted:
+                raise ConfigError(f"the append-only file was loaded as of {self.server.config.aof_load_until} and stays as it is")
+            return
         if wanted == self.enabled or self._stopping:
             return
         if self._task is not None:
@@ -409,7 +434,7 @@ class Durability:
 
     def load_again(self, done: Callable[[bool], None]) -> bool:
         """DEBUG LOADAOF: the keyspace becomes what the files say, while clients are told -LOADING; False if a rewrite or the like runs."""
-        if self._task is not None or self._stopping:
+        if self._task is not None or self._stopping or self.fixed:
             return False
         self.server.add_guard(refuse_while_loading)
         self._run(self._load_again(done))

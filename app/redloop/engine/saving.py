@@ -49,6 +49,7 @@ class Saving:
         self.recording: Recording | None = None
         self.loading: RdbFile | None = None
         self.scheduled = False
+        self.asked_only = False  # save points count for nothing: what was loaded is of an earlier moment
         self.libraries: list[bytes] = []  # sources of functions, kept as they were loaded
         self._loop = loop
         self._executor = executor
@@ -153,7 +154,7 @@ class Saving:
         if self._failed and now_ms - self._tried_ms < RETRY_MS:
             return
         dirty = self.server.keyspace.dirty
-        for seconds, changes in self.server.config.save:
+        for seconds, changes in self._points():
             if dirty >= changes and now_ms // 1000 - self.last_save_seconds > seconds:
                 log.log(NOTICE, "%d changes in %d seconds. Saving...", changes, seconds)
                 self._begin()
@@ -166,10 +167,13 @@ class Saving:
         if self.recording is not None:
             self.recording.cancel()
 
+    def _points(self) -> list[tuple[int, int]]:
+        return [] if self.asked_only else self.server.config.save
+
     def save_finally(self, wanted: bool | None) -> bool:
         """Before the end: saves if that is wanted, or else if there are save points; False if that failed."""
         self.cancel()
-        if self.loading is not None or wanted is False or (wanted is None and not self.server.config.save):
+        if self.loading is not None or wanted is False or (wanted is None and not self._points()):
             return True
         log.log(NOTICE, "Saving the final RDB snapshot before exiting.")
         if self.save():
@@ -180,7 +184,7 @@ class Saving:
     def flushed(self) -> None:
         """FLUSHALL: a save in the background is pointless, and what save points keep is to be empty too."""
         self.cancel()
-        if self.server.config.save and self.loading is None:
+        if self._points() and self.loading is None:
             dirty = self.server.keyspace.dirty
             self.save()
             self.server.keyspace.dirty = dirty

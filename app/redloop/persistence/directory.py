@@ -70,6 +70,10 @@ class AofDirectory:
         if self.files.is_file(os.path.join(self.parent, self.filename)) and self._is_old_style():
             self._upgrade()
 
+    def look(self) -> None:
+        """Reads the manifest and changes nothing. Raises ManifestError and OSError."""
+        self.manifest = parse(self.files.read(self.path(f"{self.filename}.manifest")))
+
     def _is_old_style(self) -> bool:
         """Whether the single file beside the directory is the data: nothing else is, or the move into the directory was begun."""
         manifest = self.manifest

@@ -22,6 +22,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 from io import BufferedReader, FileIO
 from typing import Final
 
@@ -43,6 +44,7 @@ SLICE_NS: Final = 2_000_000
 CHECK_EVERY: Final = 64
 """Commands between two looks at the clock."""
 REPORT_NS: Final = 5_000_000_000
+NO_END: Final = 1 << 62
 HASH: Final = 35
 LONGEST_HEADER: Final = 64
 RDB_MAGIC: Final = b"REDIS"
@@ -50,6 +52,7 @@ RDB_MAGIC: Final = b"REDIS"
 _COUNT: Final = re.compile(rb"\*[1-9]\d*\r\n")
 _LENGTH: Final = re.compile(rb"\$\d+\r\n")
 _COUNT_BEGUN: Final = re.compile(rb"\*(?:[1-9]\d*\r?)?\Z")
+_STAMP: Final = re.compile(rb"#TS:(\d{1,18})\r?\n")
 _LENGTH_BEGUN: Final = re.compile(rb"\$(?:\d+\r?)?\Z")
 
 
@@ -66,10 +69,16 @@ class FormatError(Exception):
 
 
 class CommandReader:
-    """Cuts a stream of bytes, in any pieces, into commands. `whole`: how many bytes the commands and annotations given out so far take."""
+    """Cuts a stream of bytes, in any pieces, into commands. `whole`: how many bytes the commands and annotations given out so far take.
 
-    def __init__(self) -> None:
+    At an annotation of a time behind `until` it stops: no more commands come, and `beyond` is that time.
+    """
+
+    def __init__(self, until: int = NO_END) -> None:
         self.whole = 0
+        self.stamped = False  # there was an annotation of a time up to `until`
+        self.beyond = 0
+        self._until = until
         self._reader = hiredis.Reader()
         self._fed = 0  # bytes given to hiredis, or passed over
         self._data = b""
@@ -112,7 +121,7 @@ class CommandReader:
         data, pos = self._data, self._pos
         if data[pos] == HASH and self._fed == self.whole:
             end = data.find(b"\n", pos) + 1
-            if not end:
+            if not end or self._is_beyond(data[pos:end]):
                 return False
             self.whole += end - pos
         else:
@@ -121,6 +130,17 @@ class CommandReader:
         self._fed += end - pos
         self._pos = end
         return True
+
+    def _is_beyond(self, annotation: bytes) -> bool:
+        match = _STAMP.match(annotation)
+        if match is None:
+            return False
+        second = int(match[1])
+        if second > self._until:
+            self.beyond = second
+            return True
+        self.stamped = True
+        return False
 
 
 def is_torn(file: BufferedReader[FileIO]) -> bool:
@@ -159,6 +179,7 @@ class Loader:
     ) -> None:
         self.directory = directory
         self.truncated = truncated  # aof-load-truncated
+        self.until = NO_END  # the unix time to stop behind (aof-load-until); files are then left as they are
         self.total_bytes = 0
         self.loaded_bytes = 0
         self.commands = 0
@@ -168,6 +189,8 @@ class Loader:
         self._clock = clock
         self._executor = executor
         self._cancelled = False
+        self._stamped = False
+        self._beyond = 0
         self._rdb: FileLoader | None = None  # that a file begins with
         self._unit: list[list[bytes]] | None = None
         self._unit_start = 0
@@ -183,11 +206,15 @@ class Loader:
         self.total_bytes = sum(sizes)
         for entry, size in zip(entries, sizes, strict=True):
             self._unit = None
-            if size:
+            if size and not self._beyond:
                 begun = self._clock.monotonic_ns()
                 await self._load(entry, last=entry is entries[-1])
                 kind = "base" if entry.kind == BASE else "incr"
                 log.log(NOTICE, "DB loaded from %s file %s: %.3f seconds", kind, entry.name, (self._clock.monotonic_ns() - begun) / 1e9)
+        if self.until != NO_END and self.commands and not self._stamped:
+            raise LoadError(
+                "aof-load-until needs the annotations that aof-timestamp-enabled writes, and the files have none up to that time"
+            )
         log.log(NOTICE, "DB loaded from append only file: %.3f seconds", (self._clock.monotonic_ns() - self.started_ns) / 1e9)
         return True
 
@@ -211,7 +238,7 @@ class Loader:
     # --- one file ----------------------------------------------------------------------------------------------------------------
 
     async def _load(self, entry: Entry, last: bool) -> None:
-        reader = CommandReader()
+        reader = CommandReader(self.until)
         begun = False
         try:
             file = self.directory.files.open_reading(self.directory.path(entry.name))
@@ -234,6 +261,8 @@ class Loader:
                     if self._cancelled:
                         raise LoadError("Received shutdown signal during loading, exiting now.")
                 self._report()
+                if reader.beyond:
+                    break
             if self._rdb is not None:
                 raise self._rdb.ended_early()
         except OSError as error:
@@ -247,7 +276,11 @@ class Loader:
             raise LoadError(f"Unknown command '{error}' reading the append only file {entry.name}") from None
         finally:
             chunks.close()  # no `await` in a `finally` here: mypyc 2.4 would raise an earlier exception again
-        if reader.unfinished() or self._unit is not None:
+        self._stamped = self._stamped or reader.stamped
+        self._beyond = reader.beyond
+        if reader.beyond:
+            self._stop_at(entry, reader)
+        elif reader.unfinished() or self._unit is not None:
             await asyncio.get_running_loop().run_in_executor(self._executor, self._cut, entry, reader, last)
 
     def _begin_rdb(self, entry: Entry) -> FileLoader:
@@ -262,6 +295,8 @@ class Loader:
         if not await feed(rdb, chunk, self._clock):
             return b""
         self._rdb = None
+        if rdb.created > self.until:
+            raise RdbError(f"The base file is of {_iso(rdb.created)}: what was before that is not in the files any more")
         rest = rdb.rest()
         reader.begin_at(rdb.reader.offset())
         if rest:
@@ -312,6 +347,11 @@ class Loader:
             left = self.seconds_left()
             log.log(NOTICE, "Loading the append only file: %.0f%%, %d commands, about %d seconds left", percent, self.commands, left)
 
+    def _stop_at(self, entry: Entry, reader: CommandReader) -> None:
+        if entry.kind == BASE and reader.whole == 0:
+            raise LoadError(f"The base file is of {_iso(reader.beyond)}: what was before that is not in the files any more")
+        log.log(NOTICE, "Stopped in %s at offset %d: what comes there is of %s", entry.name, reader.whole, _iso(reader.beyond))
+
     # --- the tail ----------------------------------------------------------------------------------------------------------------
 
     def _cut(self, entry: Entry, reader: CommandReader, last: bool) -> None:
@@ -335,6 +375,9 @@ class Loader:
         log.warning("!!! Warning: short read while loading the AOF file %s!!!", entry.name)
         if not last:
             raise LoadError("Fatal error: the truncated file is not the last file")
+        if self.until != NO_END:
+            log.warning("The end of %s is torn and was passed over", entry.name)
+            return
         try:
             self._truncate(path, end, entry.name)
         except OSError as error:
@@ -351,6 +394,17 @@ class Loader:
             file.sync()
         finally:
             file.close()
+
+
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()
+
+
+def parse_moment(text: str) -> int:
+    """A unix time, or a time as ISO 8601 writes it: local time if it does not say otherwise. Raises ValueError."""
+    if text.isdigit():
+        return int(text)
+    return int(datetime.fromisoformat(text).timestamp())
 
 
 def _bad_format(name: str) -> str:

@@ -52,6 +52,7 @@ class FileLoader:
         self.merge = False  # a key that is there already is replaced, in place of being an error
         self.version = 0
         self.cancelled = False  # by whoever calls `advance`
+        self.created = 0  # the unix time the file says it is of
         self.loaded = 0
         self.expired = 0
         self.empty = 0
@@ -176,6 +177,7 @@ class FileLoader:
         if name == b"redis-ver":
             log.log(NOTICE, "Loading RDB produced by version %s", text.decode("latin-1"))
         elif name == b"ctime" and text.isdigit():
+            self.created = int(text)
             log.log(NOTICE, "RDB age %d seconds", max(self._clock.now_ms() // 1000 - int(text), 0))
         elif name == b"used-mem" and text.isdigit():
             log.log(NOTICE, "RDB memory usage when created %.2f Mb", int(text) / MEGABYTE)
