@@ -12,6 +12,7 @@ import pytest
 
 from redloop.config import Config, ConfigError
 from redloop.listening import SPARE_DESCRIPTORS, ListenError, Listening, fit_descriptors, follow_maxclients, keep_alive, raise_descriptors
+from tests.compat.servers import free_port
 
 
 class Greeter(asyncio.Protocol):
@@ -19,12 +20,6 @@ class Greeter(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         transport.write(b"hello")
         transport.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings(**values: object) -> Config:

@@ -15,6 +15,7 @@ import functools
 import importlib.util
 import os
 import pathlib
+import secrets
 import shutil
 import socket
 import subprocess
@@ -49,10 +50,12 @@ def oracle_folder() -> str:
 
 
 def free_port() -> int:
-    """A loopback port nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port nobody listened on a moment ago, below those the kernel gives to whoever connects: many do while a server starts."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def redloop_command() -> list[str]:

@@ -13,15 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.compat.servers import free_port
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")
 
 PATIENCE = 30.0  # seconds
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Running:

@@ -56,13 +56,13 @@ def test_readers_do_not_wait(slow: Server) -> None:
         done.set()
         writer.join()
     reads.sort()
-    assert reads[int(len(reads) * 0.99)] < 0.01
-    assert reads[-1] < DELAY / 4
+    assert reads[int(len(reads) * 0.99)] < DELAY / 20
+    assert reads[-1] < DELAY / 2
     if policy == "always":
         assert min(writes) > DELAY * 0.9
     else:
         writes.sort()
-        assert writes[-1] < DELAY / 4
+        assert writes[-1] < DELAY / 2
 
 
 def test_writers_share_an_fsync(slow: Server) -> None:
