@@ -224,6 +224,28 @@ def no_such_user(raw: bytes) -> str:
 def unrecognized_option(raw: bytes) -> str:
     return f"ERR Unrecognized option '{quote(raw)}'"
 
+REDIRECT_TWICE: Final = "ERR A client can only redirect to a single other client"
+REDIRECT_UNKNOWN: Final = "ERR The client ID you want redirect to does not exist"
+PREFIX_WITHOUT_BCAST: Final = "ERR PREFIX option requires BCAST mode to be enabled"
+SWITCHED_BCAST: Final = (
+    "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+)
+SWITCHED_OPT: Final = (
+    "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+)
+BCAST_AND_OPT: Final = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+OPTIN_AND_OPTOUT: Final = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+CACHING_WITHOUT_OPT: Final = (
+    "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
+)
+CACHING_NOT_OPTIN: Final = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."
+CACHING_NOT_OPTOUT: Final = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode."
+
+
+def prefix_overlaps(prefix: bytes, what: str, other: bytes) -> str:
+    return f"ERR Prefix '{quote(prefix)}' overlaps with {what} '{quote(other)}'. Prefixes for a single client must not overlap."
+
+
 UNBLOCKED: Final = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 
 

@@ -280,15 +280,14 @@ def client_unblock(client: Client, argv: list[bytes]) -> Reply:
 def client_reply(client: Client, argv: list[bytes]) -> Reply:
     match argv[2].upper():
         case b"ON":
-            client.muted = False
-            client.skipping = 0
+            client.set_replies(False, 0)
             return OK
         case b"OFF":
-            client.muted = True
+            client.set_replies(True, client.skipping)
             return NOTHING
         case b"SKIP":
             if not client.muted:
-                client.skipping = 2  # this command's own reply, which is none, and the next one's
+                client.set_replies(False, 2)  # this command's own reply, which is none, and the next one's
             return NOTHING
     raise RedisError(SYNTAX)
 

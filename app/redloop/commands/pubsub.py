@@ -9,7 +9,7 @@ from redloop.engine.command import FAST, LOADING, NOSCRIPT, PUBSUB, STALE, famil
 from redloop.engine.pubsub import Directory
 from redloop.errors import RedisError, unknown_subcommand_or_arity
 from redloop.patterns import compile_pattern
-from redloop.resp.replies import Push, Reply, Several
+from redloop.resp.replies import Reply, Several
 
 command = family("pubsub")
 
@@ -68,19 +68,13 @@ def sunsubscribe(client: Client, argv: list[bytes]) -> Reply:
 
 @command("PUBLISH channel message", "Sends a message to a channel.", ASKING | FAST, since="2.0.0", complexity="O(N+M)")
 def publish(client: Client, argv: list[bytes]) -> Reply:
-    return _published(client, client.server.pubsub.publish(client, argv[1], argv[2]))
+    return client.server.pubsub.publish(argv[1], argv[2])
 
 
 @command("SPUBLISH shardchannel message", "Sends a message to a shard channel.", ASKING | FAST, since="7.0.0", complexity="O(N)",
          keys="NOT_KEY")
 def spublish(client: Client, argv: list[bytes]) -> Reply:
-    return _published(client, client.server.pubsub.publish_shard(client, argv[1], argv[2]))
-
-
-def _published(client: Client, deliveries: tuple[int, list[Push]]) -> Reply:
-    """How many got the message; what the publisher gets itself follows the reply."""
-    receivers, own = deliveries
-    return Several([receivers, *own]) if own else receivers
+    return client.server.pubsub.publish_shard(argv[1], argv[2])
 
 
 @command("PUBSUB CHANNELS [pattern]", "Channels somebody listens to.", ASKING, since="2.8.0", complexity="O(N)")

@@ -46,6 +46,7 @@ def flushall(client: Client, argv: list[bytes]) -> Reply:
         database.clear()
     if client.server.durability is not None:
         client.server.durability.flushed()
+    _tell_flushed(client, argv)
     client.keyspace.dirty += 1
     return OK
 
@@ -59,8 +60,15 @@ def flushall(client: Client, argv: list[bytes]) -> Reply:
 def flushdb(client: Client, argv: list[bytes]) -> Reply:
     _check_flush(argv)
     client.db.clear()
+    _tell_flushed(client, argv)
     client.keyspace.dirty += 1
     return OK
+
+
+def _tell_flushed(client: Client, argv: list[bytes]) -> None:
+    """Client-side caches are void. A real server frees before it answers unless told ASYNC, so that this client hears of it first."""
+    waits = len(argv) == 1 or argv[1].upper() == b"SYNC"
+    client.server.tracking.flushed(client, waits and not client.may_not_block)
 
 
 def _check_flush(argv: list[bytes]) -> None:

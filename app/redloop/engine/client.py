@@ -106,6 +106,7 @@ class Client:
         self.resp3 = False
         self.muted = False  # CLIENT REPLY OFF
         self.skipping: i64 = 0  # CLIENT REPLY SKIP: replies still to leave out, the current one included
+        self.unsettled = False  # something is left to do once the command that runs has been answered: see `_settle`
         self.no_evict = False
         self.no_touch = False
 
@@ -125,6 +126,8 @@ class Client:
 
         # Output.
         self.out: list[bytes] = []
+        self.late: list[bytes] = []  # pushed by the client's own command: goes behind its reply
+        self.last: list[bytes] = []  # and this behind that
         self.held: list[tuple[int, bytes]] = []  # replies that wait for the disk, with the AOF offset they wait for
         self.output_kind: i64 = 0  # which of client-output-buffer-limit's: normal, replica, pubsub
         self.congested = False  # the system takes no more for now
@@ -138,6 +141,8 @@ class Client:
         self.obeyed = False  # what it sends was accepted once before: a replayed file
         self.retrying = False  # runs a command again that was blocked
         self.monitoring = False  # MONITOR
+        self.tracks = False  # CLIENT TRACKING
+        self.caching = False  # CLIENT CACHING, until the next command has run
         self.running = False
         self.closing = False
         self.closed = False
@@ -200,8 +205,9 @@ class Client:
         argv = self.waiting_argv
         if argv is not None:
             self.waiting_argv = None
-            self.execute(argv)
+            self._go_on(argv)
             if self.parked:
+                self.flush()
                 return
         chunk, start = self.chunk, self.position
         self.chunk = b""
@@ -214,6 +220,17 @@ class Client:
             self._run(data, 0)
         self._end_batch()
 
+    def _go_on(self, argv: list[bytes]) -> None:
+        """Runs the command that waited."""
+        before = self.server.current
+        self.server.current = self
+        self.running = True
+        try:
+            self.execute(argv)
+        finally:
+            self.running = False
+            self.server.current = before
+
     def _end_batch(self) -> None:
         self.flush()
         if self.closing and not self.held:
@@ -221,6 +238,8 @@ class Client:
 
     def _run(self, data: bytes, start: i64) -> None:
         """Runs the commands in `data[start:]`; `start` is 0 for bytes the reader has not seen."""
+        before = self.server.current
+        self.server.current = self
         self.running = True
         self.keyspace.touching = TOUCH_NOTHING if self.no_touch else self.keyspace.touch_mode
         try:
@@ -232,6 +251,7 @@ class Client:
             self._fail(error.text)
         finally:
             self.running = False
+            self.server.current = before
 
     def _run_commands(self, data: bytes, start: i64) -> None:
         size: i64 = len(data)
@@ -396,8 +416,8 @@ class Client:
                 pass
             else:
                 encode(reply, out, self.resp3)
-        if self.muted or self.skipping:
-            self._mute(mark)
+        if self.unsettled:
+            self._settle(mark, command)
 
     def call(self, command: Command, argv: list[bytes]) -> object:
         """Runs a command that has passed the guards: handler, effects, statistics, observers. An error is returned, not raised."""
@@ -435,15 +455,20 @@ class Client:
         command, error = self.server.resolve(argv)
         if command is None:
             return error
-        self.retrying = True
+        before = self.server.current
+        self.server.current = self
+        self.running = self.retrying = True
         reply = self.call(command, argv)
-        self.retrying = False
+        self.running = self.retrying = False
+        self.server.current = before
         command.forget_call()
         return reply
 
     def answer(self, reply: object) -> None:
         """Sends the reply of a command that had none so far (it was blocked)."""
         encode(reply, self.out, self.resp3)
+        if self.unsettled:
+            self._settle_pushes()
 
     def _guard(self, command: Command, argv: list[bytes]) -> object:
         try:
@@ -477,11 +502,34 @@ class Client:
             self.transaction = None
             self.remove_guard(self._queue)
 
-    def _mute(self, mark: i64) -> None:
+    def set_replies(self, muted: bool, skipping: i64) -> None:
+        """CLIENT REPLY: whether there are none, and how many to leave out, that of the command that runs included."""
+        self.muted = muted
+        self.skipping = skipping
+        self.unsettled = True
+
+    def begin_caching(self) -> None:
+        """CLIENT CACHING: until the next command, or transaction, has run; CLIENT's own do not count."""
+        self.caching = True
+        self.unsettled = True
+
+    def _settle(self, mark: i64, command: Command | None) -> None:
+        """Does what is due after a command, whose reply is `out[mark:]`."""
         if self.muted or self.skipping == 1:
             del self.out[mark:]
         if self.skipping:
             self.skipping -= 1
+        if self.caching and self.transaction is None and (command is None or not command.name.startswith("client|")):
+            self.caching = False
+        self._settle_pushes()
+
+    def _settle_pushes(self) -> None:
+        if self.late or self.last:
+            self.out.extend(self.late)
+            self.out.extend(self.last)
+            self.late.clear()
+            self.last.clear()
+        self.unsettled = self.muted or self.skipping > 0 or self.caching
 
     def replay_as(self, argv: list[bytes]) -> None:
         """The command that runs is to be kept and passed on as `argv` (several calls: several commands)."""
@@ -548,10 +596,32 @@ class Client:
             self.peer.close()
 
     def push(self, data: bytes) -> None:
-        """Sends bytes that answer no command (a published message, MONITOR); they leave at the end of the tick."""
-        if not self.out and not self.running:
+        """Sends bytes that answer no command (a published message, MONITOR); they leave at the end of the tick.
+
+        What its own command brings a client goes behind the reply.
+        """
+        if self.running:
+            self.late.append(data)
+            self.unsettled = True
+            return
+        if not self.out:
             self.server.flush_soon(self)
         self.out.append(data)
+
+    def push_last(self, data: bytes) -> None:
+        """`push`, but behind all that its own command brings."""
+        if self.running:
+            self.last.append(data)
+            self.unsettled = True
+        else:
+            self.push(data)
+
+    def push_ahead(self, data: bytes) -> None:
+        """`push`, but before the reply of its own command, if it is to have one."""
+        if self.running and not self.muted and not self.skipping:
+            self.out.append(data)
+        else:
+            self.push(data)
 
     def congest(self) -> None:
         """The system takes no more bytes for now: watch the output from here on."""
@@ -677,7 +747,7 @@ class Client:
             ("events", "rw" if self.peer.pending() else "r"),
             ("cmd", self.last_command.name if self.last_command is not None else "NULL"),
             ("user", self.user),
-            ("redir", "-1"),
+            ("redir", str(self.server.tracking.redirection(self))),
             ("resp", "3" if self.resp3 else "2"),
             ("lib-name", self.library_name.decode("latin-1")),
             ("lib-ver", self.library_version.decode("latin-1")),
@@ -705,6 +775,8 @@ class Client:
             letters.append("x")
         if self.parked & PARKED_BLOCKED:
             letters.append("b")
+        if self.tracks:
+            letters += self.server.tracking.letters(self)
         if self.server.watched.changed(self):
             letters.append("d")
         if self.closing:

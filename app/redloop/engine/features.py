@@ -8,6 +8,7 @@ from redloop.engine.monitor import Monitors
 from redloop.engine.notifications import Notifications
 from redloop.engine.pubsub import PubSub
 from redloop.engine.server import Server
+from redloop.engine.tracking import Tracking
 from redloop.engine.watch import Watched
 
 
@@ -19,6 +20,7 @@ def install(server: Server) -> None:
     Notifications(server)
     server.watched = Watched(server)
     server.monitors = Monitors(server)
+    server.tracking = Tracking(server)
     for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
         server.config.on_change(name, server.follow_use)
     server.follow_use()

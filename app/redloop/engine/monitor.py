@@ -4,8 +4,7 @@ An observer of the server, only while somebody monitors. A command is shown afte
 the EXEC; a command flagged SKIP_MONITOR or ADMIN is not shown. EVAL and its kin are flagged so, and say `show` themselves before they run
 the script. Secrets never get here: a command that is given one puts REDACTED in its place in argv before it ends.
 
-A monitoring client sees its own commands too, each after its reply: such a line waits until the next command of the same batch, or the end
-of the loop's tick.
+A monitoring client sees its own commands too, each after its reply.
 """
 
 from __future__ import annotations
@@ -43,7 +42,6 @@ class Monitors:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.clients: list[Client] = []
-        self._late: dict[int, tuple[Client, bytes]] = {}  # lines that wait for the reply to go before them, by client
 
     def add(self, client: Client) -> None:
         """From now on `client` is shown every command."""
@@ -71,27 +69,8 @@ class Monitors:
             return
         line = self._line(client, argv)
         for monitor in self.clients:
-            if monitor.muted:
-                continue
-            if monitor is client:
-                self._show_late(client, line)
-            else:
+            if not monitor.muted and not monitor.closing:
                 monitor.push(line)
-
-    def _show_late(self, client: Client, line: bytes) -> None:
-        waiting = self._late.get(client.id)
-        if waiting is not None:
-            client.push(waiting[1])
-        elif not self._late and self.server.defer is not None:
-            self.server.defer(self._flush)
-        self._late[client.id] = (client, line)
-
-    def _flush(self) -> None:
-        late = self._late
-        self._late = {}
-        for client, line in late.values():
-            if not client.closed:
-                client.push(line)
 
     def _line(self, client: Client, argv: list[bytes]) -> bytes:
         microseconds = self.server.clock.now_us()

@@ -38,6 +38,6 @@ class Notifications:
             return
         pubsub = self.server.pubsub
         if self._keyspace:
-            pubsub.publish(None, b"__keyspace@%d__:%b" % (database.index, key), event)
+            pubsub.publish(b"__keyspace@%d__:%b" % (database.index, key), event)
         if self._keyevent:
-            pubsub.publish(None, b"__keyevent@%d__:%b" % (database.index, event), key)
+            pubsub.publish(b"__keyevent@%d__:%b" % (database.index, event), key)

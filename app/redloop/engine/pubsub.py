@@ -98,24 +98,19 @@ class PubSub:
             if self.leave in client.on_leave:
                 client.on_leave.remove(self.leave)
 
-    def publish(self, publisher: Client | None, channel: bytes, message: bytes) -> tuple[int, list[Push]]:
-        """Sends `message` to everybody who listens to `channel`, by name or by pattern.
-
-        Returns to how many, and the messages that are due to `publisher` itself, which belong behind the reply to PUBLISH.
-        """
-        own: list[Push] = []
-        receivers = self._send(self.channels, publisher, channel, [b"message", channel, message], own)
+    def publish(self, channel: bytes, message: bytes) -> int:
+        """Sends `message` to everybody who listens to `channel`, by name or by pattern; returns to how many."""
+        receivers = self._send(self.channels, channel, [b"message", channel, message])
         for pattern in list(self.patterns.listeners):
             if compile_pattern(pattern).matches(channel):
-                receivers += self._send(self.patterns, publisher, pattern, [b"pmessage", pattern, channel, message], own)
-        return receivers, own
+                receivers += self._send(self.patterns, pattern, [b"pmessage", pattern, channel, message])
+        return receivers
 
-    def publish_shard(self, publisher: Client, channel: bytes, message: bytes) -> tuple[int, list[Push]]:
+    def publish_shard(self, channel: bytes, message: bytes) -> int:
         """`publish` to the subscribers of a shard channel."""
-        own: list[Push] = []
-        return self._send(self.shards, publisher, channel, [b"smessage", channel, message], own), own
+        return self._send(self.shards, channel, [b"smessage", channel, message])
 
-    def _send(self, directory: Directory, publisher: Client | None, name: bytes, items: list[object], own: list[Push]) -> int:
+    def _send(self, directory: Directory, name: bytes, items: list[object]) -> int:
         listeners = directory.listeners.get(name)
         if listeners is None:
             return 0
@@ -123,10 +118,7 @@ class PubSub:
         resp2 = _encoded(push, False)
         resp3 = _encoded(push, True)
         for client in listeners:
-            if client is publisher:
-                own.append(push)
-            else:
-                client.push(resp3 if client.resp3 else resp2)
+            client.push(resp3 if client.resp3 else resp2)
         return len(listeners)
 
 

@@ -76,6 +76,7 @@ class Server:
 
         # Clients.
         self.clients: dict[int, Any] = {}
+        self.current: Any = None  # the connected client whose command runs
         self.next_client_id = 1
         self.defer: Callable[[Callable[[], None]], object] | None = None  # runs a callback at the end of the loop's tick
         self.later: Callable[[int, Callable[[], None]], object] = _never  # runs a callback some milliseconds from now
@@ -86,6 +87,7 @@ class Server:
         self.pause: Any = None  # engine.guards' CLIENT PAUSE
         self.durability: Any = None  # engine.durability's append-only file
         self.monitors: Any = None  # engine.monitor's clients
+        self.tracking: Any = None  # engine.tracking's caching clients
         self._to_flush: list[Any] = []
 
         # Timers.
@@ -188,9 +190,10 @@ class Server:
         self.effects.remove_sink(sink)
         self.recording = bool(self.effects.sinks)
 
-    def add_listener(self, listener: Any) -> None:
-        """Tells `listener(database, key, event class, event)` of every change of a key."""
-        self.keyspace.listeners = (*self.keyspace.listeners, listener)
+    def add_listener(self, listener: Any, first: bool = False) -> None:
+        """Tells `listener(database, key, event class, event)` of every change of a key; `first`: before those there are."""
+        listeners = self.keyspace.listeners
+        self.keyspace.listeners = (listener, *listeners) if first else (*listeners, listener)
 
     def remove_listener(self, listener: Any) -> None:
         """Takes a listener away."""
