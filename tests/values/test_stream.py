@@ -164,16 +164,22 @@ def test_pending_entries(steps: list[tuple[bool, int]], start: int) -> None:
             assert (pending.remove(ident) is not None) == (ident in model)
             model.discard(ident)
         position = pending.seek(0)
-        assert (pending.order[position] if position >= 0 else None) == min(model, default=None)
+        assert (pending.ids[position] if position >= 0 else None) == min(model, default=None)
     assert len(pending) == len(model)
+    assert idents(pending) == sorted(model)
+    assert [ident for ident in range(61) if pending.get(ident) is not None] == sorted(model)
     if model:
         assert pending.last() == max(model)
     found: list[int] = []
     position = pending.seek(start)
     while position >= 0:
-        found.append(pending.order[position])
+        found.append(pending.ids[position])
         position = pending.next(position)
     assert found == sorted(ident for ident in model if ident >= start)
+
+
+def idents(pending: PendingEntries) -> list[int]:
+    return [ident for ident, _ in pending.entries()]
 
 
 def test_consumers() -> None:
@@ -182,15 +188,15 @@ def test_consumers() -> None:
     alice, bob = group.create_consumer(b"alice", 1), group.create_consumer(b"bob", 1)
     for ident in (1, 2, 3):
         group.deliver(ident, alice, 5)
-    group.hand_over(2, group.pending.by_id[2], bob)
+    group.hand_over(2, group.pending.at(group.pending.seek(2)), bob)
     twin = group.copy()
     assert group.acknowledge(1)
     assert not group.acknowledge(1)
     assert (len(alice.pending), len(bob.pending), len(group.pending)) == (1, 1, 2)
     assert group.remove_consumer(b"alice") == 1
-    assert list(group.pending.by_id) == [2]
-    assert [(consumer.name, list(consumer.pending.by_id)) for consumer in twin.sorted_consumers()] == [(b"alice", [1, 3]), (b"bob", [2])]
-    assert twin.pending.by_id[2] is twin.consumers[b"bob"].pending.by_id[2]
+    assert idents(group.pending) == [2]
+    assert [(consumer.name, idents(consumer.pending)) for consumer in twin.sorted_consumers()] == [(b"alice", [1, 3]), (b"bob", [2])]
+    assert twin.pending.get(2) is twin.consumers[b"bob"].pending.get(2) is not None
 
 
 @pytest.mark.parametrize("count", [1, 100, 1000])

@@ -244,7 +244,7 @@ def _read_group(client: Client, key: bytes, found: Stream, group: Group, request
         group.last_id = ident
         replies.append(entry_reply(entry))
         if request.acknowledged:
-            pending = group.pending.by_id.get(ident)
+            pending = group.pending.get(ident)
             if pending is None:
                 pending = group.deliver(ident, consumer, now)
             else:
@@ -267,12 +267,12 @@ def _history(client: Client, found: Stream, consumer: Consumer, start: int, coun
     pending_entries = consumer.pending
     position = pending_entries.seek(start + 1)
     while position >= 0 and (not count or len(replies) < count):
-        ident = pending_entries.order[position]
+        ident = pending_entries.ids[position]
         pairs = found.get(ident)
         if pairs is None:
             replies.append([format_id(ident), NULL_ARRAY])
         else:
-            pending = pending_entries.by_id[ident]
+            pending = pending_entries.at(position)
             pending.delivered_ms = now
             pending.deliveries += 1
             replies.append([format_id(ident), pairs])
@@ -350,10 +350,10 @@ def xpending(client: Client, argv: list[bytes]) -> Reply:
     replies: list[object] = []
     position = pending_entries.seek(start) if count > 0 else -1
     while position >= 0 and len(replies) < count:
-        ident = pending_entries.order[position]
+        ident = pending_entries.ids[position]
         if ident > end:
             break
-        pending = pending_entries.by_id[ident]
+        pending = pending_entries.at(position)
         idle = max(0, now - pending.delivered_ms)
         if not min_idle or idle >= min_idle:
             replies.append([format_id(ident), pending.consumer.name, idle, pending.deliveries])
@@ -365,7 +365,7 @@ def _pending_in_sum(group: Group) -> Reply:
     pending_entries = group.pending
     if not len(pending_entries):
         return [0, None, None, NULL_ARRAY]
-    first = pending_entries.order[pending_entries.seek(0)]
+    first = pending_entries.ids[pending_entries.seek(0)]
     consumers: list[object] = [
         [consumer.name, b"%d" % len(consumer.pending)] for consumer in group.sorted_consumers() if len(consumer.pending)
     ]
@@ -431,7 +431,7 @@ def xclaim(client: Client, argv: list[bytes]) -> Reply:
     passed_on = False
     for position, ident in enumerate(idents):
         text = argv[5 + position]
-        pending = group.pending.by_id.get(ident)
+        pending = group.pending.get(ident)
         pairs = found.get(ident)
         if pairs is None:
             if pending is not None:
@@ -516,8 +516,8 @@ def xautoclaim(client: Client, argv: list[bytes]) -> Reply:
     position = pending_entries.seek(start)
     while position >= 0 and attempts and count:
         attempts -= 1
-        ident = pending_entries.order[position]
-        pending = pending_entries.by_id[ident]
+        ident = pending_entries.ids[position]
+        pending = pending_entries.at(position)
         pairs = found.get(ident)
         if pairs is None:
             _pass_on_claim(client, key, name, group, format_id(ident), pending)
@@ -530,7 +530,7 @@ def xautoclaim(client: Client, argv: list[bytes]) -> Reply:
             claim.take(ident, format_id(ident), pairs, pending)
             count -= 1
         position = pending_entries.next(position)
-    cursor = pending_entries.order[position] if position >= 0 else 0
+    cursor = pending_entries.ids[position] if position >= 0 else 0
     for ident in gone:
         group.acknowledge(ident)
     return [format_id(cursor), claim.replies, [format_id(ident) for ident in gone]]
@@ -718,8 +718,8 @@ def _group_in_full(found: Stream, name: bytes, count: int) -> Pairs:
     pending: list[object] = []
     position = group.pending.seek(0)
     while position >= 0 and (not count or len(pending) < count):
-        ident = group.pending.order[position]
-        delivery = group.pending.by_id[ident]
+        ident = group.pending.ids[position]
+        delivery = group.pending.at(position)
         pending.append([format_id(ident), delivery.consumer.name, delivery.delivered_ms, delivery.deliveries])
         position = group.pending.next(position)
     return Pairs(
@@ -739,8 +739,8 @@ def _consumer_in_full(consumer: Consumer, count: int) -> Pairs:
     pending: list[object] = []
     position = consumer.pending.seek(0)
     while position >= 0 and (not count or len(pending) < count):
-        ident = consumer.pending.order[position]
-        delivery = consumer.pending.by_id[ident]
+        ident = consumer.pending.ids[position]
+        delivery = consumer.pending.at(position)
         pending.append([format_id(ident), delivery.delivered_ms, delivery.deliveries])
         position = consumer.pending.next(position)
     return Pairs(

@@ -123,8 +123,7 @@ def _group(key: bytes, name: bytes, group: Group) -> list[bytes]:
     for consumer in group.sorted_consumers():
         if not len(consumer.pending):
             commands.append(encode_command([b"XGROUP", b"CREATECONSUMER", key, name, consumer.name]))
-        for ident in sorted(consumer.pending.by_id):
-            pending = consumer.pending.by_id[ident]
+        for ident, pending in consumer.pending.entries():
             commands.append(
                 encode_command(
                     [

@@ -113,9 +113,9 @@ def _node(node: Node) -> int:
 
 def _group(group: Group, samples: int) -> int:
     pending = group.pending
-    total = _allocated(group) + _allocated(group.consumers) + _allocated(pending.by_id) + _allocated(pending.order) + ID * len(pending)
+    total = _allocated(group) + _allocated(group.consumers) + 2 * _allocated(pending.ids) + ID * len(pending)
     for consumer in group.consumers.values():
         total += _allocated(consumer) + _allocated(consumer.name)
-        total += _allocated(consumer.pending) + _allocated(consumer.pending.by_id) + _allocated(consumer.pending.order)
-    deliveries = list(islice(pending.by_id.values(), samples or len(pending)))
-    return total + _contents([_allocated(delivery) + FLOAT for delivery in deliveries], len(pending))
+        total += _allocated(consumer.pending) + 2 * _allocated(consumer.pending.ids)
+    deliveries = pending.entries()[: samples or len(pending)]
+    return total + _contents([_allocated(delivery) + FLOAT for _, delivery in deliveries], len(pending))

@@ -4,7 +4,7 @@ An entry that was delivered and not acknowledged is pending, in the group and wi
 are walked in the order of ids:
 
     position = pending.seek(start)
-    while position >= 0 and pending.order[position] <= end:
+    while position >= 0 and pending.ids[position] <= end:
         ...
         position = pending.next(position)
 """
@@ -38,70 +38,108 @@ class Pending:
 
 
 class PendingEntries:
-    """Pending entries by id. Ids come mostly in ascending order and go in about the same, so `order` keeps those gone for a while."""
+    """Pending entries in the order of their ids: two rows side by side.
 
-    __slots__ = ("_head", "by_id", "order")
+    Ids come mostly in ascending order and go in about the same, so one that goes leaves its place empty for a while. (A dict would not do:
+    the hash of an id that is `ms << 64 | sequence` is `8 * ms + sequence`, which is the same for far too many.)
+    """
+
+    __slots__ = ("_deliveries", "_head", "count", "ids")
 
     def __init__(self) -> None:
-        self.by_id: dict[int, Pending] = {}
-        self.order: list[int] = []  # all ids, ascending, and some that have gone
-        self._head: i64 = 0  # those before have gone
+        self.ids: list[int] = []  # ascending, those gone among them
+        self._deliveries: list[Pending | None] = []  # None: gone
+        self._head: i64 = 0  # all before have gone
+        self.count: i64 = 0
 
     def __len__(self) -> int:
-        return len(self.by_id)
+        return self.count
+
+    def get(self, ident: int) -> Pending | None:
+        """The delivery of an entry, None if it is not pending."""
+        position = self._place(ident)
+        return None if position < 0 else self._deliveries[position]
+
+    def _place(self, ident: int) -> i64:
+        """The position of an id that may have gone, -1 if it is not there at all, or gone for sure."""
+        ids = self.ids
+        if not self.count or ident > ids[-1]:
+            return -1
+        position: i64 = bisect_left(ids, ident, self._head)
+        return position if ids[position] == ident else -1
 
     def add(self, ident: int, pending: Pending) -> None:
         """Takes in an entry that is not in it."""
-        self.by_id[ident] = pending
-        order = self.order
-        if not order or ident > order[-1]:
-            order.append(ident)
+        ids = self.ids
+        self.count += 1
+        if not ids or ident > ids[-1]:
+            ids.append(ident)
+            self._deliveries.append(pending)
             return
-        position: i64 = bisect_left(order, ident)
-        if order[position] != ident:
-            order.insert(position, ident)
+        position: i64 = bisect_left(ids, ident)
+        if ids[position] == ident:
+            self._deliveries[position] = pending
+        else:
+            ids.insert(position, ident)
+            self._deliveries.insert(position, pending)
         if position < self._head:
             self._head = position
 
     def remove(self, ident: int) -> Pending | None:
         """Takes an entry out; None if it was not there. Positions are void after it."""
-        pending = self.by_id.pop(ident, None)
-        if pending is not None and len(self.order) > 2 * len(self.by_id) + SLACK:
-            by_id = self.by_id
-            self.order = [other for other in self.order if other in by_id]
+        position = self._place(ident)
+        if position < 0:
+            return None
+        pending = self._deliveries[position]
+        if pending is None:
+            return None
+        self._deliveries[position] = None
+        self.count -= 1
+        if len(self.ids) > 2 * self.count + SLACK:
+            entries = self.entries()
+            self.ids = [entry[0] for entry in entries]
+            self._deliveries = [entry[1] for entry in entries]
             self._head = 0
         return pending
 
-    def clear(self) -> None:
-        self.by_id = {}
-        self.order = []
-        self._head = 0
-
     def seek(self, ident: int) -> int:
-        """The position of the first id from `ident` on, -1 if there is none."""
-        return self._live(bisect_left(self.order, ident, self._head))
+        """The position of the first entry from `ident` on, -1 if there is none."""
+        return self._live(bisect_left(self.ids, ident, self._head))
 
     def next(self, position: int) -> int:
         """The next position, -1 at the end."""
         return self._live(position + 1)
 
     def _live(self, position: i64) -> int:
-        order = self.order
-        by_id = self.by_id
-        end: i64 = len(order)
+        deliveries = self._deliveries
+        end: i64 = len(deliveries)
         start = position
-        while position < end and order[position] not in by_id:
+        while position < end and deliveries[position] is None:
             position += 1
         if start == self._head:
             self._head = position
         return int(position) if position < end else -1
 
+    def at(self, position: int) -> Pending:
+        """The delivery at a position."""
+        pending = self._deliveries[position]
+        assert pending is not None
+        return pending
+
     def last(self) -> int:
         """The greatest id; there is one."""
-        order = self.order
-        while order[-1] not in self.by_id:
-            order.pop()
-        return order[-1]
+        while self._deliveries[-1] is None:
+            self._deliveries.pop()
+            self.ids.pop()
+        return self.ids[-1]
+
+    def entries(self) -> list[tuple[int, Pending]]:
+        """All entries."""
+        found: list[tuple[int, Pending]] = []
+        for ident, pending in zip(self.ids, self._deliveries, strict=True):
+            if pending is not None:
+                found.append((ident, pending))
+        return found
 
 
 class Consumer:
@@ -119,8 +157,7 @@ class Consumer:
         """One with the same deliveries, each its own."""
         twin = Consumer(self.name, self.seen_ms)
         twin.active_ms = self.active_ms
-        for ident in sorted(self.pending.by_id):
-            found = self.pending.by_id[ident]
+        for ident, found in self.pending.entries():
             twin.pending.add(ident, Pending(twin, found.delivered_ms, found.deliveries))
         return twin
 
@@ -148,10 +185,10 @@ class Group:
     def remove_consumer(self, name: bytes) -> int:
         """Takes a consumer out, and all that is pending with it: how much that was."""
         consumer = self.consumers.pop(name)
-        idents = list(consumer.pending.by_id)
-        for ident in idents:
+        entries = consumer.pending.entries()
+        for ident, _ in entries:
             self.pending.remove(ident)
-        return len(idents)
+        return len(entries)
 
     def deliver(self, ident: int, consumer: Consumer, now_ms: int) -> Pending:
         """Makes `ident`, which is not pending, pending with `consumer`."""
@@ -179,6 +216,14 @@ class Group:
         twin = Group(self.last_id, self.entries_read)
         for name, consumer in self.consumers.items():
             twin.consumers[name] = consumer.copy()
-        for ident in sorted(self.pending.by_id):
-            twin.pending.add(ident, twin.consumers[self.pending.by_id[ident].consumer.name].pending.by_id[ident])
+        merged: list[tuple[int, Pending]] = []
+        for consumer in twin.consumers.values():
+            merged += consumer.pending.entries()
+        merged.sort(key=_first)
+        for ident, pending in merged:
+            twin.pending.add(ident, pending)
         return twin
+
+
+def _first(entry: tuple[int, Pending]) -> int:
+    return entry[0]

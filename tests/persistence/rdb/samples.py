@@ -88,7 +88,7 @@ def streams(draw: st.DrawFn) -> Stream:
             consumer = group.create_consumer(who, draw(st.integers(0, LATER)))
             consumer.active_ms = draw(st.integers(-1, LATER))
             for ident in draw(st.lists(st.sampled_from(ids), unique=True, max_size=8)) if ids else []:
-                if ident not in group.pending.by_id:
+                if group.pending.get(ident) is None:
                     group.deliver(ident, consumer, draw(st.integers(0, LATER))).deliveries = draw(st.integers(0, 1 << 40))
     return value
 
@@ -124,11 +124,11 @@ def content(value: object) -> object:
 def stream_content(value: Stream) -> object:
     groups = [
         (
-            name, group.last_id, group.entries_read, sorted(group.pending.by_id),
+            name, group.last_id, group.entries_read, [ident for ident, _ in group.pending.entries()],
             [
                 (
                     consumer.name, consumer.seen_ms, consumer.active_ms,
-                    [(ident, pending.delivered_ms, pending.deliveries) for ident, pending in sorted(consumer.pending.by_id.items())],
+                    [(ident, pending.delivered_ms, pending.deliveries) for ident, pending in consumer.pending.entries()],
                 )
                 for consumer in group.sorted_consumers()
             ],

@@ -469,11 +469,11 @@ class PendingStream(Pending):
         ident = int.from_bytes(reader.take(ID_BYTES), "big")
         if self.next == DELIVERIES:
             delivered_ms = reader.little(8, True)
-            if ident in self.group.pending.by_id:
+            if self.group.pending.get(ident) is not None:
                 raise FormatError("Duplicated global PEL entry loading stream consumer group")
             self.group.pending.add(ident, Delivery(self.nobody, delivered_ms, reader.natural()))
             return 1
-        pending = self.group.pending.by_id.get(ident)
+        pending = self.group.pending.get(ident)
         if pending is None:
             raise FormatError("Consumer entry not found in group global PEL")
         if pending.consumer is not self.nobody:

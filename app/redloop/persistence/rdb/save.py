@@ -28,7 +28,7 @@ from redloop.values.scores import Scores
 from redloop.values.set import HASHTABLE, INTSET, Set
 from redloop.values.sorted_set import SortedSet
 from redloop.values.stream import Stream
-from redloop.values.stream_groups import Consumer, Group, Pending
+from redloop.values.stream_groups import Consumer, Group, Pending, PendingEntries
 from redloop.values.stream_ids import ID_BYTES, MAX_PART, SEQUENCE_BITS
 
 LARGE: Final = 512
@@ -430,11 +430,11 @@ class StreamItems(Items):
         self.nodes.reverse()
         self.tail = _stream_tail(kind, value)
 
-        # Groups to come; of the one at hand, consumers to come, and ids to come with their deliveries (of a consumer: without).
+        # Groups to come; of the one at hand consumers to come; of it or of a consumer what is pending and to come.
         self.groups: list[tuple[bytes, Group]] = [(name, value.groups[name]) for name in reversed(value.sorted_groups())]
         self.consumers: list[Consumer] = []
-        self.ids: list[int] = []
-        self.deliveries: dict[int, Pending] | None = None
+        self.pending: list[tuple[int, Pending]] = []
+        self.of_consumer = False  # so that only the ids are written
         self.consumers_due = -1  # how many, while that is to be written
         writer.length(len(self.nodes))
 
@@ -450,12 +450,15 @@ class StreamItems(Items):
             elif self.tail:
                 writer.raw(self.tail)
                 self.tail = b""
-            elif self.ids:
-                self._write_id(writer, self.ids.pop())
+            elif self.pending:
+                ident, pending = self.pending.pop()
+                writer.raw(ident.to_bytes(ID_BYTES, "big"))
+                if not self.of_consumer:
+                    writer.raw(pending.delivered_ms.to_bytes(8, "little", signed=True) + natural_bytes(pending.deliveries))
             elif self.consumers_due >= 0:
                 writer.length(self.consumers_due)
                 self.consumers_due = -1
-                self.deliveries = None
+                self.of_consumer = True
             elif self.consumers:
                 self._begin_consumer(writer, self.consumers.pop())
             elif self.groups:
@@ -471,8 +474,8 @@ class StreamItems(Items):
         if self.kind != opcodes.STREAM_LISTPACKS:
             writer.raw(natural_bytes(group.entries_read & MAX_PART))
         writer.length(len(group.pending))
-        self.ids = sorted(group.pending.by_id, reverse=True)
-        self.deliveries = group.pending.by_id
+        self._take(group.pending)
+        self.of_consumer = False
         self.consumers = group.sorted_consumers()
         self.consumers.reverse()
         self.consumers_due = len(self.consumers)
@@ -483,20 +486,17 @@ class StreamItems(Items):
         if self.kind == opcodes.STREAM_LISTPACKS_3:
             writer.raw(consumer.active_ms.to_bytes(8, "little", signed=True))
         writer.length(len(consumer.pending))
-        self.ids = sorted(consumer.pending.by_id, reverse=True)
+        self._take(consumer.pending)
 
-    def _write_id(self, writer: Writer, ident: int) -> None:
-        writer.raw(ident.to_bytes(ID_BYTES, "big"))
-        if self.deliveries is not None:
-            pending = self.deliveries[ident]
-            writer.raw(pending.delivered_ms.to_bytes(8, "little", signed=True) + natural_bytes(pending.deliveries))
+    def _take(self, pending: PendingEntries) -> None:
+        self.pending = pending.entries()
+        self.pending.reverse()
 
     def detach(self) -> None:
         for node in self.nodes:
             node.shared = True
         self.groups = [(name, group.copy()) for name, group in self.groups]
-        if self.deliveries is not None:
-            self.deliveries = {ident: self.deliveries[ident].copy() for ident in self.ids}
+        self.pending = [(ident, pending.copy()) for ident, pending in self.pending]
         self.consumers = [consumer.copy() for consumer in self.consumers]
 
 
