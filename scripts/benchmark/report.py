@@ -96,7 +96,7 @@ def details(results: list[Result]) -> str:
     for result in results:
         sample = result.sample
         if sample is None:
-            rows.append([f"{result.test} P={result.depth}", result.server, "not supported", "", "", "", "", "", "", result.refused[:60]])
+            rows.append([f"{result.test} P={result.depth}", result.server, "not supported", "", "", "", "", "", "", ""])
             continue
         load = sample.load
         micro = [f"{value:.2f}" for value in (sample.cpu, sample.user, sample.system)]
