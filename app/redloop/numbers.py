@@ -16,6 +16,8 @@ import re
 from math import frexp
 from typing import Final
 
+from mypy_extensions import i64
+
 from redloop.errors import MUST_BE_POSITIVE, NOT_A_FLOAT, NOT_AN_INTEGER, RedisError
 
 INT64_MIN: Final = -(1 << 63)
@@ -25,8 +27,27 @@ INFINITY: Final = float("inf")
 # -- integers --------------------------------------------------------------------------------------------------------
 
 
+def small_natural(raw: bytes) -> i64:
+    """The number that up to nine digits without a leading zero spell, as most numbers in requests are; -1 for anything else."""
+    size: i64 = len(raw)
+    if size == 0 or size > 9:
+        return -1
+    number: i64 = 0
+    at: i64 = 0
+    while at < size:
+        digit: i64 = raw[at]
+        if digit < 48 or digit > 57 or (number == 0 and at > 0):
+            return -1
+        number = number * 10 + digit - 48
+        at += 1
+    return number
+
+
 def as_int(raw: bytes) -> int | None:
     """The 64-bit integer that `raw` spells in its one canonical form."""
+    small = small_natural(raw)
+    if small >= 0:
+        return small
     size = len(raw)
     if size < 19 and raw.isdigit():
         if raw[0] != 48 or size == 1:
@@ -44,8 +65,9 @@ def as_int(raw: bytes) -> int | None:
 
 
 def parse_int(raw: bytes, error: str = NOT_AN_INTEGER) -> int:
-    if len(raw) < 19 and raw.isdigit() and (raw[0] != 48 or len(raw) == 1):
-        return int(raw)
+    small = small_natural(raw)
+    if small >= 0:
+        return small
     value = as_int(raw)
     if value is None:
         raise RedisError(error)
@@ -97,6 +119,9 @@ _INFINITE: Final[dict[bytes, float]] = {
 
 def as_float(raw: bytes) -> float | None:
     """The double that `raw` spells; None also where it is too large, vanishes to zero, or is nan."""
+    small = small_natural(raw)
+    if small >= 0:
+        return float(small)
     if len(raw) < 16 and raw.isdigit():
         return float(raw)
     if raw.strip(_DECIMAL_CHARACTERS):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redloop.engine.command import Histogram
 from redloop.engine.statistics import MOST_ERROR_CODES, TOO_MANY_CODES, Rate, Statistics
 from tests.engine.house import House
 
@@ -55,6 +59,17 @@ def test_resetting_starts_afresh() -> None:
     server = house.server
     assert (server.statistics.error_replies, server.keyspace.hits, server.keyspace.misses) == (0, 0, 0)
     assert {command.name: command.calls for command in server.all_commands() if command.calls} == {"config|resetstat": 1}
+
+
+@given(st.lists(st.integers(0, 1 << 40)))
+def test_a_histogram_counts_every_call_in_the_bucket_it_belongs_to(spans: list[int]) -> None:
+    histogram = Histogram()
+    for ns in spans:
+        histogram.add(ns)
+    buckets = [(low, high, count) for (low, count), (high, _) in zip(histogram.buckets(), histogram.ranges(), strict=True)]
+    assert [count for _, _, count in buckets] == [sum(low <= ns < high for ns in spans) for low, high, _ in buckets]
+    assert sum(count for _, _, count in buckets) == len(spans)
+    assert all(low == 0 or high * 8 <= low * 9 for low, high, _ in buckets)
 
 
 def test_without_latency_tracking_calls_are_not_told_of_but_what_was_is_kept() -> None:

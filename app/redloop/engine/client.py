@@ -24,10 +24,12 @@ from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.errors import RedisError, wrong_arity
 from redloop.keyspace.database import TOUCH_NOTHING
-from redloop.resp.encode import BULK_HEADERS, CRLF, NULL2, NULL3, encode
+from redloop.resp.encode import BULK_HEADERS, CRLF, NULL2, NULL3, encode, encode_integer
 from redloop.resp.replies import NOTHING, OK
 from redloop.resp.requests import (
+    LINE_FEED,
     MAX_INLINE,
+    RETURN,
     UNAUTHENTICATED_BULK,
     UNAUTHENTICATED_ELEMENTS,
     Framer,
@@ -35,12 +37,12 @@ from redloop.resp.requests import (
     arguments,
     is_huge,
     wire_end,
+    word_end,
 )
 
 log = logging.getLogger("redloop.client")
 
 STAR: Final = 42
-RETURN: Final = 13
 NOT_FOR_US: Final = (b"post", b"host:")
 TABLE: Final = 1024
 UNLIMITED: Final = 1 << 40
@@ -329,7 +331,11 @@ class Client:
     def _run_inline(self, data: bytes, pos: i64) -> i64:
         """Runs the inline command at `pos`; returns the position behind it, -1 if its end has not come."""
         self._unfeed()
-        end: i64 = data.find(b"\n", pos)
+        end: i64 = word_end(data, pos)
+        if end >= 0:
+            self.execute([data[pos:end]])
+            return end + 1 if data[end] == LINE_FEED else end + 2
+        end = data.find(b"\n", pos)
         stop = len(data) if end < 0 else end
         if stop - pos > MAX_INLINE:
             raise ProtocolError(b"too big inline request")
@@ -412,6 +418,8 @@ class Client:
                 out.append(CRLF)
             elif reply is None:
                 out.append(NULL3 if self.resp3 else NULL2)
+            elif isinstance(reply, int) and not isinstance(reply, bool):
+                encode_integer(reply, out)
             elif reply is NOTHING:
                 pass
             else:

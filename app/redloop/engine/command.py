@@ -105,6 +105,8 @@ _GROUP_CATEGORIES: Final = {
     "scripting": "scripting",
 }
 
+LOWEST_OCTAVE: Final = 1024
+"""Nanoseconds below which calls are not told apart in a histogram."""
 NO_LIMIT: Final = 1 << 31
 """The most arguments of a command that takes any number."""
 
@@ -291,10 +293,11 @@ class Histogram:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[int, int] = {}
+        self._counts: list[int] = []  # of the buckets: below 1024 ns, then eight an octave; empty while there was no call
         self._low: i64 = 0
         self._high: i64 = 0
         self._run: i64 = 0
+        self._place: i64 = 0  # of the bucket from `_low` to `_high`
 
     def add(self, ns: i64) -> None:
         """Counts a call of `ns` nanoseconds."""
@@ -302,15 +305,20 @@ class Histogram:
             self._run += 1
             return
         self._pour()
-        octave: i64 = 1024
-        while octave * 2 <= ns:
-            octave *= 2
+        octave: i64 = LOWEST_OCTAVE
         if ns < octave:
+            self._place = 0
             self._low = 0
             self._high = octave
         else:
+            place: i64 = 1
+            while octave * 2 <= ns:
+                octave *= 2
+                place += 8
             step: i64 = octave // 8
-            self._low = ns - (ns - octave) % step
+            eighth: i64 = (ns - octave) // step
+            self._place = place + eighth
+            self._low = octave + eighth * step
             self._high = self._low + step
         self._run = 1
 
@@ -320,23 +328,31 @@ class Histogram:
 
     def _pour(self) -> None:
         if self._run:
-            self._buckets[self._low] = self._buckets.get(self._low, 0) + self._run
+            counts = self._counts
+            if self._place >= len(counts):
+                counts.extend([0] * (self._place + 1 - len(counts)))
+            counts[self._place] += self._run
             self._run = 0
 
     def ranges(self) -> list[tuple[int, int]]:
         """(upper bound in nanoseconds, not included, calls), in ascending order."""
-        found: list[tuple[int, int]] = []
-        for low, count in self.buckets():
-            octave = 1024
-            while octave * 2 <= low:
-                octave *= 2
-            found.append((low + octave // 8 if low else octave, count))
-        return found
+        return [(_lowest(place + 1), count) for place, count in enumerate(self._poured()) if count]
 
     def buckets(self) -> list[tuple[int, int]]:
         """(lower bound in nanoseconds, calls), in ascending order."""
+        return [(_lowest(place), count) for place, count in enumerate(self._poured()) if count]
+
+    def _poured(self) -> list[int]:
         self._pour()
-        return sorted(self._buckets.items())
+        return self._counts
+
+
+def _lowest(place: int) -> int:
+    """Where a bucket of a histogram begins, in nanoseconds."""
+    if place == 0:
+        return 0
+    octave = LOWEST_OCTAVE << (place - 1) // 8
+    return octave + (place - 1) % 8 * (octave // 8)
 
 
 class Help:

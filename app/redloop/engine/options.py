@@ -44,7 +44,7 @@ from redloop.errors import (
     invalid_expire,
     out_of_range,
 )
-from redloop.numbers import as_float, as_int, as_long_double, parse_float, parse_int, parse_int_between
+from redloop.numbers import as_float, as_int, as_long_double, parse_float, parse_int, parse_int_between, small_natural
 from redloop.values.stream_ids import MAX_ID, MAX_PART, SEQUENCE_BITS
 
 MAX_INT: Final = 9223372036854775807
@@ -164,8 +164,9 @@ def keys_after_count(argv: list[bytes], at: int, too_few: str, not_a_number: str
 
 def score_bound(text: bytes) -> tuple[float, bool]:
     """A bound of a range of scores, and whether it is exclusive (`(1.5`)."""
-    if text.isdigit():
-        return float(text), False
+    small = small_natural(text)
+    if small >= 0:
+        return float(small), False
     exclusive = text.startswith(b"(")
     number = plain_double(text[1:] if exclusive else text)
     if number is None:

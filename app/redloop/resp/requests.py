@@ -15,6 +15,11 @@ from mypy_extensions import i64
 from redloop.numbers import as_int
 
 DOLLAR: Final = 36
+LINE_FEED: Final = 10
+RETURN: Final = 13
+SMALL_A: Final = 97
+SMALL_Z: Final = 122
+LONGEST_WORD: Final = 64
 MAX_ELEMENTS: Final = 2147483647
 """Most arguments a command may announce (Redis: INT_MAX)."""
 UNAUTHENTICATED_ELEMENTS: Final = 10
@@ -34,12 +39,12 @@ class ProtocolError(Exception):
 def wire_size(argv: list[object]) -> i64:
     """The length in bytes of `argv` as an array of bulk strings; -1 where an element is not a bulk string."""
     count: i64 = len(argv)
-    size: i64 = 4 if count < 10 else 3 + _digits(count)
+    size: i64 = 3 + _digits(count)
     for arg in argv:
         if not isinstance(arg, bytes):
             return -1
         length: i64 = len(arg)
-        size += length + (6 if length < 10 else 5 + _digits(length))
+        size += length + 5 + _digits(length)
     return size
 
 
@@ -50,13 +55,29 @@ def wire_end(argv: list[object], data: bytes, start: i64) -> i64:
     """
     count: i64 = len(argv)
     size: i64 = len(data)
-    pos: i64 = start + (4 if count < 10 else 3 + _digits(count))
+    pos: i64 = start + 3 + _digits(count)
     for arg in argv:
         if not isinstance(arg, bytes) or pos >= size or data[pos] != DOLLAR:
             return -1
         length: i64 = len(arg)
-        pos += length + (6 if length < 10 else 5 + _digits(length))
+        pos += length + 5 + _digits(length)
     return -1 if pos > size else pos
+
+
+def word_end(data: bytes, start: i64) -> i64:
+    """Where the line at `start` ends if it is one word of letters and is whole, as a plain PING is; -1 if it is anything else."""
+    size: i64 = len(data)
+    pos: i64 = start
+    while pos < size:
+        letter: i64 = data[pos] | 32
+        if letter < SMALL_A or letter > SMALL_Z:
+            break
+        pos += 1
+    if pos == size or not 0 < pos - start <= LONGEST_WORD:
+        return -1
+    if data[pos] == LINE_FEED or (data[pos] == RETURN and pos + 1 < size and data[pos + 1] == LINE_FEED):
+        return pos
+    return -1
 
 
 def is_huge(data: bytes, start: i64) -> bool:
