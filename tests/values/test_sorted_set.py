@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redloop.values.ranking import LOAD
-from redloop.values.sorted_set import PACKED_MEMBERS, SortedSet
+from redloop.values.sorted_set import COLD, PACKED_MEMBERS, SortedSet
 
 
 def check(subject: SortedSet, model: dict[bytes, float]) -> None:
@@ -35,7 +35,13 @@ def check(subject: SortedSet, model: dict[bytes, float]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["add", "remove", "cut"]), st.integers(0, 2500), st.integers(1, 900), st.integers(1, 50)), max_size=14
+        st.tuples(
+            st.sampled_from(["add", "remove", "cut", "pop lowest", "pop highest"]),
+            st.integers(0, 2500),
+            st.integers(1, 900),
+            st.integers(1, 50),
+        ),
+        max_size=14,
     )
 )
 def test_a_sorted_set_behaves_as_a_sorted_dict(steps: list[tuple[str, int, int, int]]) -> None:
@@ -50,6 +56,13 @@ def test_a_sorted_set_behaves_as_a_sorted_dict(steps: list[tuple[str, int, int, 
             assert subject.cut(start, stop) == expected
             for member in expected:
                 del model[member]
+            continue
+        if action.startswith("pop"):
+            entries = sorted(((score, member) for member, score in model.items()), reverse=action == "pop highest")
+            for score, member in entries[:length]:
+                assert subject.pop(action == "pop lowest") == (member, score)
+                del model[member]
+            check(subject, model)
             continue
         for i in range(start, start + length):
             member = b"m%d" % i
@@ -121,6 +134,26 @@ def test_a_small_set_is_packed(steps: list[tuple[str, bytes, float]]) -> None:
     assert subject.score(b"a\xc10") is None
     start, stop = subject.by_score(-1.0, True, 1.0, False)
     assert entries[start:stop] == [entry for entry in entries if -1.0 < entry[0] <= 1.0]
+    while entries:
+        score, member = entries.pop(0)
+        assert subject.pop(True) == (member, score)
+        if entries:
+            score, member = entries.pop()
+            assert subject.pop(False) == (member, score)
+    assert not len(subject)
+
+
+def test_a_small_set_that_is_asked_often_is_a_table() -> None:
+    subject = SortedSet()
+    for i in range(5):
+        subject.add(b"m%d" % i, float(i))
+    for _ in range(COLD):
+        subject.score(b"m1")
+        assert subject.big is None
+    assert subject.score(b"m1") == 1.0
+    check(subject, {b"m%d" % i: float(i) for i in range(5)})
+    assert subject.big is not None
+    assert subject.compact
 
 
 def test_zero_has_a_sign_only_past_the_compact_size() -> None:

@@ -39,10 +39,7 @@ def _find(client: Client, key: bytes) -> Set | None:
 
 
 def _find_for_write(client: Client, key: bytes) -> Set | None:
-    found = _set(client.db.find_for_write(key))
-    if found is not None:
-        client.db.for_write(key)
-    return found
+    return _set(client.db.find_for_write(key))
 
 
 def _settle(found: Set, config: Config) -> None:
@@ -64,7 +61,6 @@ def _add(client: Client, key: bytes, found: Set | None, members: list[bytes]) ->
     """Adds members to the set at `key`, which may have to be made."""
     config = client.server.config
     if found is None:
-        client.db.for_write(key)
         found = Set()
         found.expect(members[0], len(members), config.set_max_intset_entries, config.set_max_listpack_entries)
         client.db.put(key, found)
@@ -197,7 +193,8 @@ def spop(client: Client, argv: list[bytes]) -> Reply:
     member = found.sample(client.server.random)
     found.remove(member)
     _taken(client, key, found, b"spop", 1)
-    client.replay_as([b"SREM", key, member])
+    if client.server.recording:
+        client.replay_as([b"SREM", key, member])
     return member
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from mypy_extensions import i64
+
 from redloop.commands.scanning import ScanRequest, no_elements
 from redloop.engine.blocking import block
 from redloop.engine.client import Client
@@ -40,6 +42,8 @@ XX: Final = 2
 GT: Final = 4
 LT: Final = 8
 
+NINE: Final = 57
+
 
 # --- looking up ------------------------------------------------------------------------------------------------------------------
 
@@ -56,10 +60,7 @@ def find(client: Client, key: bytes) -> SortedSet | None:
 
 
 def find_for_write(client: Client, key: bytes) -> SortedSet | None:
-    found = as_sorted_set(client.db.find_for_write(key))
-    if found is not None:
-        client.db.for_write(key)
-    return found
+    return as_sorted_set(client.db.find_for_write(key))
 
 
 def taken(client: Client, key: bytes, found: SortedSet, event: bytes, changes: int) -> None:
@@ -91,6 +92,8 @@ def scored(client: Client, members: list[bytes], scores: list[float]) -> list[ob
     added={"3.0.2": "condition change increment", "6.2.0": "comparison"},
 )
 def zadd(client: Client, argv: list[bytes]) -> Reply:
+    if len(argv) == 4 and begins_as_number(argv[2]):
+        return _add_one(client, argv[1], parse_float(argv[2]), argv[3])
     conditions = 0
     changes_count = False
     increment = False
@@ -125,6 +128,21 @@ def zadd(client: Client, argv: list[bytes]) -> Reply:
         return _increment(client, argv[1], parse_float(pairs[0]), pairs[1], conditions)
     added, updated = _add(client, argv[1], pairs, conditions)
     return added + updated if changes_count else added
+
+
+def begins_as_number(text: bytes) -> bool:
+    """Whether it cannot be one of ZADD's words."""
+    return len(text) > 0 and text[0] <= NINE
+
+
+def _add_one(client: Client, key: bytes, score: float, member: bytes) -> int:
+    """Adds a member without conditions; returns whether it is new."""
+    found = _find_or_create(client, key, 1)
+    _admit(client, found, member)
+    answer: i64 = found.add(member, score)
+    if answer:
+        client.db.changed(key, ZSET, b"zadd")
+    return 1 if answer > 0 else 0
 
 
 def _find_or_create(client: Client, key: bytes, count: int) -> SortedSet:
@@ -350,6 +368,12 @@ def _pop(client: Client, key: bytes, found: SortedSet, lowest: bool, count: int)
     return members, scores
 
 
+def _pop_one(client: Client, key: bytes, found: SortedSet, lowest: bool) -> tuple[bytes, float]:
+    popped = found.pop(lowest)
+    taken(client, key, found, b"zpopmin" if lowest else b"zpopmax", 1)
+    return popped
+
+
 def _pop_command(client: Client, argv: list[bytes], lowest: bool) -> Reply:
     key = argv[1]
     if len(argv) > 3:
@@ -358,9 +382,10 @@ def _pop_command(client: Client, argv: list[bytes], lowest: bool) -> Reply:
     found = find_for_write(client, key)
     if found is None or count == 0:
         return []
-    members, scores = _pop(client, key, found, lowest, count)
     if len(argv) == 2:
-        return [members[0], scores[0]]
+        member, score = _pop_one(client, key, found, lowest)
+        return [member, score]
+    members, scores = _pop(client, key, found, lowest, count)
     return scored(client, members, scores)
 
 
@@ -439,9 +464,9 @@ def _block_pop(client: Client, argv: list[bytes], lowest: bool) -> Reply:
     for key in keys:
         found = find_for_write(client, key)
         if found is not None:
-            members, scores = _pop(client, key, found, lowest, 1)
+            member, score = _pop_one(client, key, found, lowest)
             client.replay_as([b"ZPOPMIN" if lowest else b"ZPOPMAX", key])
-            return [key, members[0], scores[0]]
+            return [key, member, score]
     return block(client, argv, keys, timeout, NULL_ARRAY, SortedSet.type_name)
 
 

@@ -165,11 +165,37 @@ class Ranking:
         if len(self.members[first]) > LOAD:
             self._halve(first)
 
+    def pop(self, lowest: bool) -> tuple[bytes, float]:
+        """Takes out the first or the last entry; there is one."""
+        chunk = 0 if lowest else len(self.members) - 1
+        scores, members = self.scores[chunk], self.members[chunk]
+        if lowest:
+            member = members.pop(0)
+            score = scores.pop(0)
+        else:
+            member = members.pop()
+            score = scores.pop()
+        if self.counts is not None:
+            self.counts.add(chunk, -1)
+            if len(members) < LOAD // 8:
+                self._join(chunk)
+            elif not lowest:
+                self.last_scores[chunk] = scores[-1]
+                self.last_members[chunk] = members[-1]
+        return member, score
+
     def cut(self, start: int, stop: int) -> list[bytes]:
         """Takes the entries of ranks `start` up to before `stop` out and returns their members."""
         removed: list[bytes] = []
         left = stop - start
         chunk, place = self.find(start)
+        if self.counts is not None and place + left < len(self.members[chunk]) - LOAD // 8:
+            # Within one chunk, whose last entry stays: the usual case of a short range in a long row.
+            removed = self.members[chunk][place : place + left]
+            del self.members[chunk][place : place + left]
+            del self.scores[chunk][place : place + left]
+            self.counts.add(chunk, -left)
+            return removed
         while left > 0 and chunk < len(self.members):
             end = min(place + left, len(self.members[chunk]))
             removed.extend(self.members[chunk][place:end])

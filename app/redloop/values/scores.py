@@ -75,6 +75,12 @@ class Scores:
 
     # --- ranges of ranks -----------------------------------------------------------------------------------------------------------
 
+    def pop(self, lowest: bool) -> tuple[bytes, float]:
+        """Takes the first or the last entry; there is one."""
+        member, score = self.ranking.pop(lowest)
+        self.table.pop(member)
+        return member, score
+
     def cut(self, start: int, stop: int) -> list[bytes]:
         """Removes the members of ranks `start` up to before `stop` and returns them."""
         removed = self.ranking.cut(start, stop)

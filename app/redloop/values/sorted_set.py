@@ -21,6 +21,8 @@ from redloop.values.scores import Scores
 MARK: Final = b"\xc1"
 PACKED_MEMBERS: Final = 64
 PACKED_BYTES: Final = 1024
+COLD: Final = 100
+"""Members a packed set may be asked for before it is worth a table."""
 WALKED: Final = 128
 """Members up to which a range of bytes over different scores is worked out as Redis does."""
 
@@ -28,13 +30,14 @@ WALKED: Final = 128
 class SortedSet:
     """A sorted set of bytes. Ranges of ranks go from the first up to before the second."""
 
-    __slots__ = ("big", "compact", "longest", "packed", "weights")
+    __slots__ = ("big", "compact", "longest", "packed", "uses", "weights")
 
     type_name: Final = b"zset"
 
     def __init__(self) -> None:
         self.packed = b""  # the members, while `big` is None
         self.weights: array[float] = array("d")  # their scores
+        self.uses: i64 = 0  # how often a member was asked for or scored again meanwhile
         self.big: Scores | None = None
 
         # What Redis's conversion rules go by.
@@ -102,7 +105,7 @@ class SortedSet:
 
     def _find(self, member: bytes) -> int:
         """The rank of `member`, -1 if it is not there."""
-        place = self.packed.find(MARK + member + MARK)
+        place = self.packed.find(b"\xc1%b\xc1" % member)
         if place < 0 or not (member.isascii() or MARK not in member):
             return -1
         return self.packed.count(MARK, 0, place)
@@ -132,7 +135,7 @@ class SortedSet:
 
     def _take_out(self, rank: int, member: bytes) -> None:
         del self.weights[rank]
-        self.packed = self.packed.replace(MARK + member + MARK, MARK, 1) if self.weights else b""
+        self.packed = self.packed.replace(b"\xc1%b\xc1" % member, MARK, 1) if self.weights else b""
 
     def _unpack(self) -> Scores:
         big = self.big
@@ -149,6 +152,9 @@ class SortedSet:
     def score(self, member: bytes) -> float | None:
         big = self.big
         if big is None:
+            self.uses += 1
+            if self.uses > COLD:
+                return self._unpack().score(member)
             rank = self._find(member)
             return None if rank < 0 else self.weights[rank]
         score = big.table.part(member).get(member)
@@ -163,6 +169,9 @@ class SortedSet:
         if self.big is None:
             rank = self._find(member)
             if rank >= 0:
+                self.uses += 1
+                if self.uses > COLD:
+                    return self._unpack().add(member, score)
                 if self.weights[rank] == score:
                     return 0
                 self._take_out(rank, member)
@@ -170,6 +179,7 @@ class SortedSet:
                 return -1
             if (
                 len(self.weights) < PACKED_MEMBERS
+                and self.uses <= COLD
                 and len(self.packed) + len(member) < PACKED_BYTES
                 and (member.isascii() or MARK not in member)
             ):
@@ -234,6 +244,25 @@ class SortedSet:
         if start >= stop:
             return []
         return self.weights[start:stop].tolist() if self.big is None else self.big.ranking.scores_between(start, stop)
+
+    def pop(self, lowest: bool) -> tuple[bytes, float]:
+        """Takes the first or the last entry of a set that is not empty."""
+        if self.big is not None:
+            return self.big.pop(lowest)
+        packed = self.packed
+        if lowest:
+            end = packed.find(MARK, 1)
+            member = packed[1:end]
+            self.packed = packed[end:]
+            score = self.weights.pop(0)
+        else:
+            start = packed.rfind(MARK, 0, len(packed) - 1)
+            member = packed[start + 1 : -1]
+            self.packed = packed[: start + 1]
+            score = self.weights.pop()
+        if not self.weights:
+            self.packed = b""
+        return member, score
 
     def cut(self, start: int, stop: int) -> list[bytes]:
         """Removes the members of a range of ranks and returns them."""

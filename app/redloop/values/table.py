@@ -11,7 +11,7 @@ A table of one dict keeps the order of insertion, as Redis's compact encodings d
 
 from __future__ import annotations
 
-from itertools import chain, islice
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -176,13 +176,20 @@ class Table:
     def sample(self, random: Random) -> bytes:
         """A key, each with the same chance; the table is not empty."""
         while True:
-            slot: i64 = int(random.random() * len(self.directory))
+            # One number says both which dict and which of its keys.
+            drawn: float = random.random() * len(self.directory)
+            slot: i64 = int(drawn)
             part = self.directory[slot]
             # A shallow dict stands in the directory several times and is the likelier drawn: accept it the less often.
-            largest: i64 = CAPACITY << (self.depth - self.depths[slot]) if self.depth else self.count
-            drawn = int(random.random() * int(largest))
-            if drawn < len(part):
-                return next(islice(part, drawn, None))
+            largest: i64 = self.count
+            if self.depth:
+                largest = CAPACITY << (self.depth - self.depths[slot])
+            place: i64 = int((drawn - float(slot)) * float(largest))
+            if place < len(part):
+                for key in part:
+                    if place == 0:
+                        return key
+                    place -= 1
 
     # --- the directory -------------------------------------------------------------------------------------------------------------
 
