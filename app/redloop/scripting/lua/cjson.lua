@@ -1,0 +1,497 @@
+-- The library `cjson`.
+--
+-- Bytes pass as they are: no UTF-8 is checked on either way. A table with the keys 1 to n is an array, an empty one an object. Numbers are
+-- written with 14 digits. `null` is a userdata that nothing can be done with. `cjson.new()` is the same library with settings of its own.
+--
+-- The decoder goes from token to token: `token` is called where one is expected and returns its name, its value, its place and the
+-- place after it; what is no token has an error's text for a name.
+
+local arguments = ...
+local public, argument, fail, to_number, to_string = arguments.public, arguments.argument, arguments.fail, arguments.number, arguments.string
+local next, select, tonumber, type = next, select, tonumber, type
+local byte, char, concat, find, format, gsub, lower, match, sub =
+  string.byte, string.char, table.concat, string.find, string.format, string.gsub, string.lower, string.match, string.sub
+local floor, ceil = math.floor, math.ceil
+
+local STACK = 7998  -- what a C function may keep on its stack: one for each open array, two for each object
+local MOST = 2147483647
+local INFINITY = 1 / 0
+
+local NULL = newproxy(true)
+getmetatable(NULL).__tostring = function()
+  return "userdata: (nil)"
+end
+getmetatable(NULL).__metatable = false
+
+-- Encoding
+
+local ESCAPES = {['"'] = '\\"', ["\\"] = "\\\\", ["/"] = "\\/", ["\b"] = "\\b", ["\t"] = "\\t", ["\n"] = "\\n", ["\f"] = "\\f", ["\r"] = "\\r"}
+for code = 0, 127 do
+  local letter = char(code)
+  if (code < 32 or code == 127) and not ESCAPES[letter] then
+    ESCAPES[letter] = format("\\u%04x", code)
+  end
+end
+
+local function encode_string(value)
+  if find(value, '[%c"\\/]') then
+    value = gsub(value, '[%c"\\/]', ESCAPES)
+  end
+  return '"' .. value .. '"'
+end
+
+local function cannot(value, why)
+  fail("Cannot serialise %s: %s", type(value), why)
+end
+
+local function encode_number(settings, value)
+  if value ~= value or value == INFINITY or value == -INFINITY then
+    local invalid = settings.encode_invalid_numbers
+    if not invalid then
+      cannot(value, "must not be NaN or Inf")
+    elseif invalid == "null" then
+      return "null"
+    elseif value ~= value then
+      return "nan"
+    end
+    return value > 0 and "inf" or "-inf"
+  end
+  return format(settings.number_format, value)
+end
+
+-- How long an array is; 0 for what is written as an object.
+local function array_length(settings, value)
+  local most, items = 0, 0
+  for key in next, value do
+    if type(key) ~= "number" or key < 1 or key > MOST or key ~= floor(key) then
+      return 0
+    end
+    items = items + 1
+    if key > most then
+      most = key
+    end
+  end
+  local ratio = settings.sparse_ratio
+  if ratio > 0 and most > items * ratio and most > settings.sparse_safe then
+    if not settings.sparse_convert then
+      cannot(value, "excessively sparse array")
+    end
+    return 0
+  end
+  return most
+end
+
+local encode_value
+
+local function encode_table(settings, out, value, depth, used)
+  if depth > settings.encode_max_depth or used >= STACK - 1 then
+    fail("Cannot serialise, excessive nesting (%d)", depth)
+  end
+  local length = array_length(settings, value)
+  if length > 0 then
+    out[#out + 1] = "["
+    for at = 1, length do
+      if at > 1 then
+        out[#out + 1] = ","
+      end
+      encode_value(settings, out, value[at], depth, used + 1)
+    end
+    out[#out + 1] = "]"
+    return
+  end
+  out[#out + 1] = "{"
+  local first = true
+  for key, item in next, value do
+    if not first then
+      out[#out + 1] = ","
+    end
+    first = false
+    local kind = type(key)
+    if kind == "string" then
+      out[#out + 1] = encode_string(key)
+    elseif kind == "number" then
+      out[#out + 1] = '"' .. encode_number(settings, key) .. '"'
+    else
+      cannot(key, "table key must be a number or string")
+    end
+    out[#out + 1] = ":"
+    encode_value(settings, out, item, depth, used + 2)
+  end
+  out[#out + 1] = "}"
+end
+
+function encode_value(settings, out, value, depth, used)
+  local kind = type(value)
+  if kind == "string" then
+    out[#out + 1] = encode_string(value)
+  elseif kind == "number" then
+    out[#out + 1] = encode_number(settings, value)
+  elseif kind == "table" then
+    encode_table(settings, out, value, depth + 1, used)
+  elseif kind == "boolean" then
+    out[#out + 1] = value and "true" or "false"
+  elseif value == nil or value == NULL then
+    out[#out + 1] = "null"
+  else
+    cannot(value, "type not supported")
+  end
+end
+
+-- Decoding
+
+local PUNCTUATION = {
+  [byte("{")] = "T_OBJ_BEGIN", [byte("}")] = "T_OBJ_END", [byte("[")] = "T_ARR_BEGIN", [byte("]")] = "T_ARR_END",
+  [byte(",")] = "T_COMMA", [byte(":")] = "T_COLON", [0] = "T_END",
+}
+local UNESCAPED = {['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t"}
+local QUOTE, MINUS, DIGIT_0, DIGIT_9 = byte('"'), byte("-"), byte("0"), byte("9")
+
+local function utf8(code)
+  if code < 0x80 then
+    return char(code)
+  elseif code < 0x800 then
+    return char(0xC0 + floor(code / 0x40), 0x80 + code % 0x40)
+  elseif code < 0x10000 then
+    return char(0xE0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
+  end
+  return char(0xF0 + floor(code / 0x40000), 0x80 + floor(code / 0x1000) % 0x40, 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
+end
+
+-- The character of `\uXXXX`, or of two that belong together, and the place after it.
+local function unicode_escape(text, at)
+  local code = match(text, "^%x%x%x%x", at + 2)
+  code = code and tonumber(code, 16)
+  if code and code >= 0xD800 and code <= 0xDFFF then
+    local second = code < 0xDC00 and match(text, "^\\u(%x%x%x%x)", at + 6)
+    second = second and tonumber(second, 16)
+    if not second or second < 0xDC00 or second > 0xDFFF then
+      return nil
+    end
+    return utf8((code - 0xD800) * 0x400 + second - 0xDC00 + 0x10000), at + 12
+  end
+  return code and utf8(code), at + 6
+end
+
+local function string_token(text, start)
+  local at = start + 1
+  local out
+  while true do
+    local stop = find(text, '["\\%z]', at) or #text + 1
+    local ends = byte(text, stop)
+    if ends == QUOTE then
+      local last = sub(text, at, stop - 1)
+      if out then
+        out[#out + 1] = last
+        last = concat(out)
+      end
+      return "T_STRING", last, start, stop + 1
+    elseif ends == nil or ends == 0 then
+      return "unexpected end of string", nil, stop
+    end
+    out = out or {}
+    out[#out + 1] = sub(text, at, stop - 1)
+    local letter = sub(text, stop + 1, stop + 1)
+    if letter == "u" then
+      local character, after = unicode_escape(text, stop)
+      if not character then
+        return "invalid unicode escape code", nil, stop
+      end
+      out[#out + 1], at = character, after
+    else
+      local character = UNESCAPED[letter]
+      if not character then
+        return "invalid escape code", nil, stop
+      end
+      out[#out + 1], at = character, stop + 2
+    end
+  end
+end
+
+-- What C's strtod takes from here, and the place after it.
+local function number_prefix(text, at)
+  local _, after = find(text, "^[+-]?0[xX]%x+%.?%x*", at)
+  if not after then
+    _, after = find(text, "^[+-]?0[xX]%.%x+", at)
+  end
+  if after then
+    local _, power = find(text, "^[pP][+-]?%d+", after + 1)
+    return tonumber(sub(text, at, power or after)), (power or after) + 1
+  end
+  _, after = find(text, "^[+-]?%d+%.?%d*", at)
+  if not after then
+    _, after = find(text, "^[+-]?%.%d+", at)
+  end
+  if after then
+    local _, power = find(text, "^[eE][+-]?%d+", after + 1)
+    return tonumber(sub(text, at, power or after)), (power or after) + 1
+  end
+  local sign, word = match(text, "^([+-]?)(%a+)", at)
+  word = word and lower(word)
+  at = at + #(sign or "")
+  if word and (sub(word, 1, 3) == "inf" or sub(word, 1, 3) == "nan") then
+    local value, length = INFINITY, sub(word, 1, 8) == "infinity" and 8 or 3
+    if sub(word, 1, 3) == "nan" then
+      local _, more = find(text, "^%([%w_]*%)", at + 3)
+      length = more and more - at + 1 or 3
+      value = -(0 / 0)
+      if sub(format("%g", value), 1, 1) == "-" then
+        value = -value
+      end
+    end
+    return sign == "-" and -value or value, at + length
+  end
+end
+
+-- What strtod takes for a number and JSON does not.
+local function is_odd_number(text, at)
+  if byte(text, at) == MINUS then
+    at = at + 1
+  elseif sub(text, at, at) == "+" then
+    return true
+  end
+  if find(text, "^0[xX0-9]", at) then
+    return true
+  end
+  local word = lower(sub(text, at, at + 2))
+  return word == "inf" or word == "nan"
+end
+
+local function number_token(text, start)
+  local value, after = number_prefix(text, start)
+  if not value then
+    return "invalid number", nil, start
+  end
+  return "T_NUMBER", value, start, after
+end
+
+-- The token from here on: its name, its value, its place, the place after it.
+local function token(settings, text, at)
+  at = find(text, "[^ \t\r\n]", at) or #text + 1
+  local letter = byte(text, at)
+  if not letter then
+    return "T_END", nil, at
+  end
+  local name = PUNCTUATION[letter]
+  if name then
+    return name, nil, at, at + 1
+  elseif letter == QUOTE then
+    return string_token(text, at)
+  elseif letter == MINUS or letter >= DIGIT_0 and letter <= DIGIT_9 then
+    local digits, after = match(text, "^(-?[1-9]%d*)()", at)
+    if digits and not find(text, "^[.eE]", after) then
+      return "T_NUMBER", tonumber(digits), at, after
+    elseif not settings.decode_invalid_numbers and is_odd_number(text, at) then
+      return "invalid number", nil, at
+    end
+    return number_token(text, at)
+  end
+  local word = sub(text, at, at + 3)
+  if word == "true" then
+    return "T_BOOLEAN", true, at, at + 4
+  elseif word == "null" then
+    return "T_NULL", NULL, at, at + 4
+  elseif sub(text, at, at + 4) == "false" then
+    return "T_BOOLEAN", false, at, at + 5
+  elseif settings.decode_invalid_numbers and is_odd_number(text, at) then
+    return number_token(text, at)
+  end
+  return "invalid token", nil, at
+end
+
+local function unexpected(expected, name, at)
+  fail("Expected %s but found %s at character %d", expected, name, at)
+end
+
+local VALUES = {T_STRING = true, T_NUMBER = true, T_BOOLEAN = true, T_NULL = true}
+local decode_value
+
+local function decode_array(settings, text, after, depth, used)
+  local result, length = {}, 0
+  local name, value, at
+  name, value, at, after = token(settings, text, after)
+  if name == "T_ARR_END" then
+    return result, after
+  end
+  while true do
+    length = length + 1
+    if VALUES[name] then
+      result[length] = value
+    else
+      result[length], after = decode_value(settings, text, name, at, after, depth, used + 1)
+    end
+    name, value, at, after = token(settings, text, after)
+    if name == "T_ARR_END" then
+      return result, after
+    elseif name ~= "T_COMMA" then
+      unexpected("comma or array end", name, at)
+    end
+    name, value, at, after = token(settings, text, after)
+  end
+end
+
+local function decode_object(settings, text, after, depth, used)
+  local result = {}
+  local name, value, at, key
+  name, key, at, after = token(settings, text, after)
+  if name == "T_OBJ_END" then
+    return result, after
+  end
+  while true do
+    if name ~= "T_STRING" then
+      unexpected("object key string", name, at)
+    end
+    name, value, at, after = token(settings, text, after)
+    if name ~= "T_COLON" then
+      unexpected("colon", name, at)
+    end
+    name, value, at, after = token(settings, text, after)
+    if not VALUES[name] then
+      value, after = decode_value(settings, text, name, at, after, depth, used + 2)
+    end
+    result[key] = value
+    name, value, at, after = token(settings, text, after)
+    if name == "T_OBJ_END" then
+      return result, after
+    elseif name ~= "T_COMMA" then
+      unexpected("comma or object end", name, at)
+    end
+    name, key, at, after = token(settings, text, after)
+  end
+end
+
+-- The array or object that this token opens, and the place after it.
+function decode_value(settings, text, name, at, after, depth, used)
+  local decode = name == "T_OBJ_BEGIN" and decode_object or name == "T_ARR_BEGIN" and decode_array
+  if not decode then
+    unexpected("value", name, at)
+  end
+  depth = depth + 1
+  if depth > settings.decode_max_depth or used >= STACK then
+    fail("Found too many nested data structures (%d) at character %d", depth, at)
+  end
+  return decode(settings, text, after, depth, used)
+end
+
+-- Settings
+
+local function check_count(most, ...)
+  if select("#", ...) > most then
+    argument(most + 1, "found too many arguments")
+  end
+end
+
+-- A number between bounds: nil keeps what is set. Whichever argument it is, the error names the first.
+local function integer_setting(settings, name, number, value, least, most)
+  if value ~= nil then
+    value = to_number(number, value, number)
+    value = (value < 0 and ceil(value) or floor(value)) % 4294967296
+    value = value > MOST and value - 4294967296 or value
+    if value < least or value > most then
+      argument(1, format("expected integer between %d and %d", least, most))
+    end
+    settings[name] = value
+  end
+  return settings[name]
+end
+
+-- A switch, as a boolean or by its name; `third` is what it may be besides.
+local function switch_setting(settings, name, value, third)
+  if type(value) == "boolean" then
+    settings[name] = value
+  elseif value ~= nil then
+    value = to_string(1, value, 1)
+    if value == "on" or value == "off" then
+      settings[name] = value == "on"
+    elseif value == third then
+      settings[name] = value
+    else
+      argument(1, "invalid option '" .. value .. "'")
+    end
+  end
+  return settings[name]
+end
+
+local function new_library()
+  local settings = {
+    sparse_convert = false, sparse_ratio = 2, sparse_safe = 10, encode_max_depth = 1000, decode_max_depth = 1000,
+    encode_keep_buffer = true, encode_invalid_numbers = false, decode_invalid_numbers = true, precision = 14, number_format = "%.14g",
+  }
+  local M = {_NAME = "cjson", _VERSION = "2.1.0", null = NULL}
+
+  M.encode = public(function(...)
+    if select("#", ...) ~= 1 then
+      argument(1, "expected 1 argument")
+    end
+    local out = {}
+    encode_value(settings, out, (...), 0, 0)
+    return concat(out)
+  end)
+
+  M.decode = public(function(...)
+    if select("#", ...) ~= 1 then
+      argument(1, "expected 1 argument")
+    end
+    local text = to_string(1, (...), 1)
+    local first, second = byte(text, 1, 2)
+    if second and (first == 0 or second == 0) then
+      fail("JSON parser does not support UTF-16 or UTF-32")
+    end
+    local name, result, at, after = token(settings, text, 1)
+    if not VALUES[name] then
+      result, after = decode_value(settings, text, name, at, after, 0, 0)
+    end
+    local _
+    name, _, at = token(settings, text, after)
+    if name ~= "T_END" then
+      unexpected("the end", name, at)
+    end
+    return result
+  end)
+
+  M.encode_sparse_array = public(function(...)
+    check_count(3, ...)
+    local convert, ratio, safe = ...
+    return switch_setting(settings, "sparse_convert", convert), integer_setting(settings, "sparse_ratio", 2, ratio, 0, MOST),
+      integer_setting(settings, "sparse_safe", 3, safe, 0, MOST)
+  end)
+
+  M.encode_max_depth = public(function(...)
+    check_count(1, ...)
+    return integer_setting(settings, "encode_max_depth", 1, (...), 1, MOST)
+  end)
+
+  M.decode_max_depth = public(function(...)
+    check_count(1, ...)
+    return integer_setting(settings, "decode_max_depth", 1, (...), 1, MOST)
+  end)
+
+  M.encode_number_precision = public(function(...)
+    check_count(1, ...)
+    local precision = integer_setting(settings, "precision", 1, (...), 1, 14)
+    settings.number_format = format("%%.%dg", precision)
+    return precision
+  end)
+
+  M.encode_keep_buffer = public(function(...)
+    check_count(1, ...)
+    return switch_setting(settings, "encode_keep_buffer", (...))
+  end)
+
+  M.encode_invalid_numbers = public(function(...)
+    check_count(1, ...)
+    return switch_setting(settings, "encode_invalid_numbers", (...), "null")
+  end)
+
+  M.decode_invalid_numbers = public(function(...)
+    check_count(1, ...)
+    return switch_setting(settings, "decode_invalid_numbers", (...))
+  end)
+
+  M.new = public(function()
+    return new_library()
+  end)
+
+  return M
+end
+
+return new_library()
