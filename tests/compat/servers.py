@@ -128,7 +128,8 @@ class Server:
                 return int(line.split()[1]) * 1024
         raise RuntimeError("no VmRSS")
 
-    def stop(self) -> None:
+    def end(self) -> None:
+        """Ends the process and leaves its folder."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -136,6 +137,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self) -> None:
+        self.end()
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 

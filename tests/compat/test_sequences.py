@@ -56,7 +56,7 @@ POOLS: dict[str, list[str]] = {
 }
 
 
-def _templates(family: str) -> list[Line]:
+def family_templates(family: str) -> list[Line]:
     return read_cases(HERE / f"{family}.txt")
 
 
@@ -82,7 +82,7 @@ def _check(pair: Pair, commands: list[str], before: str, protocol: int) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family(quiet_pair: Pair, family: str) -> None:
     """Commands of one family among themselves."""
-    templates = _templates(family)
+    templates = family_templates(family)
     before = templates[-1].before_text
 
     @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -95,7 +95,7 @@ def test_family(quiet_pair: Pair, family: str) -> None:
 
 def test_all_families(quiet_pair: Pair) -> None:
     """Commands of every family on the same few keys: types meet, WRONGTYPE included."""
-    templates = [line for family in FAMILIES for line in _templates(family)]
+    templates = [line for family in FAMILIES for line in family_templates(family)]
     befores = sorted({line.before_text for line in templates})
 
     @settings(suppress_health_check=[HealthCheck.too_slow])

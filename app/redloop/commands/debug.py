@@ -69,7 +69,7 @@ def _sleep(client: Client, argv: list[bytes]) -> Reply:
 
 def _object(client: Client, argv: list[bytes]) -> Reply:
     key = argv[2]
-    value = client.db.peek(key)
+    value = client.db.held(key)
     if value is None:
         raise RedisError(NO_SUCH_KEY)
     config = client.server.config

@@ -161,6 +161,7 @@ def lset(client: Client, argv: list[bytes]) -> Reply:
         raise RedisError(NO_SUCH_KEY)
     position = _position(argv[2], found.count)
     if not 0 <= position < found.count:
+        found.expect(argv[3], client.server.config.list_max_listpack_size)
         raise RedisError(INDEX_OUT_OF_RANGE)
     found.set(position, argv[3], client.server.config.list_max_listpack_size)
     client.db.changed(key, LIST, b"lset")

@@ -60,7 +60,7 @@ def memory_usage(client: Client, argv: list[bytes]) -> Reply:
         samples = parse_int(options.value())
         if samples < 0:
             raise RedisError(SYNTAX)
-    value = client.db.peek(argv[2])
+    value = client.db.held(argv[2])
     return None if value is None else footprint(argv[2], 0) + DICT_ENTRY + footprint(value, samples)
 
 

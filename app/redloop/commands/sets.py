@@ -116,9 +116,10 @@ def srem(client: Client, argv: list[bytes]) -> Reply:
 def smove(client: Client, argv: list[bytes]) -> Reply:
     source, target, member = argv[1], argv[2], argv[3]
     found = client.db.find_for_write(source)
+    target_value = client.db.find_for_write(target)
     if found is None:
         return 0
-    into = _set(client.db.find_for_write(target))
+    into = _set(target_value)
     if not isinstance(found, Set):
         raise RedisError(WRONGTYPE)
     if member not in found:

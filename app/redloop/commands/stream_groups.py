@@ -492,6 +492,7 @@ def xautoclaim(client: Client, argv: list[bytes]) -> Reply:
     start = range_start(argv[5])
     count = 100
     only_ids = False
+    value = client.db.find(key)  # even if the options are wrong
     options = Options(argv, 6)
     while options.more():
         if options.next_is(b"COUNT"):
@@ -500,7 +501,7 @@ def xautoclaim(client: Client, argv: list[bytes]) -> Reply:
             only_ids = True
         else:
             raise RedisError(SYNTAX)
-    found = as_stream(client.db.find(key))
+    found = as_stream(value)
     group = _group_or_error(found, key, name)
     assert found is not None
     if count >= MOST_MEMORY:

@@ -203,6 +203,10 @@ class Database:
             return None
         return value
 
+    def held(self, key: bytes) -> object:
+        """The value of `key`, also if it is due and not yet reclaimed: for those who look into the server, not at the data."""
+        return self.segment(key).values.get(key)
+
     def exists(self, key: bytes) -> bool:
         """Whether `key` is there, without noting the access or counting."""
         return self.peek(key) is not None

@@ -7,8 +7,8 @@ from redloop.values.digest import EMPTY, add, mix, mix_number, mix_value
 
 
 def digest_of_value(database: Database, key: bytes) -> bytes:
-    """The digest of what is at `key`, of nothing if there is nothing."""
-    value = database.peek(key)
+    """The digest of what is at `key`, of nothing if there is nothing; one that is due counts until it is reclaimed."""
+    value = database.held(key)
     return EMPTY if value is None else mix_value(EMPTY, value, database.expiry(key) >= 0)
 
 

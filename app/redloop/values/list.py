@@ -449,6 +449,11 @@ class List:
             self.packed = b""
         return nodes
 
+    def expect(self, item: bytes, fill: int) -> None:
+        """Becomes a quicklist if one listpack cannot take `item` too: Redis sees to that before it looks for the place."""
+        if self.nodes is not None or 0 <= fill <= self.count or len(item) > PACKED_BYTES:
+            self._make_room([item], fill)
+
     def _make_room(self, items: list[bytes], fill: int) -> Nodes:
         """The nodes, as a quicklist if one listpack cannot take `items` too."""
         nodes = self._unpack()
@@ -546,6 +551,7 @@ class List:
         """Puts `item` beside the first item equal to `pivot`; False if there is none."""
         position = self.index(pivot)
         if position < 0:
+            self.expect(item, fill)
             return False
         if self.nodes is None and (fill < 0 or self.count < fill):
             items = self.items()
