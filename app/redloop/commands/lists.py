@@ -84,13 +84,15 @@ def _push(client: Client, argv: list[bytes], left: bool, create: bool) -> int:
         if not create:
             return 0
         found = _create(client, key)
-    items = argv[2:]
-    if left:
-        found.push_head(items, client.server.config.list_max_listpack_size)
-        client.db.changed(key, LIST, b"lpush", len(items))
+    fill = client.server.config.list_max_listpack_size
+    count = len(argv) - 2
+    if count == 1:
+        found.push(argv[2], left, fill)
+    elif left:
+        found.push_head(argv[2:], fill)
     else:
-        found.push_tail(items, client.server.config.list_max_listpack_size)
-        client.db.changed(key, LIST, b"rpush", len(items))
+        found.push_tail(argv[2:], fill)
+    client.db.changed(key, LIST, b"lpush" if left else b"rpush", count)
     return found.count
 
 

@@ -63,9 +63,11 @@ def scan(client: Client, argv: list[bytes]) -> Reply:
     cursor, found = db.scan(cursor, count)
     if pattern is not None and not pattern.everything:
         found = pattern.select(found)
-    present: list[bytes] = []
-    for key in found:
-        value = db.peek(key)  # expires what is due
-        if value is not None and (not kind or type_name(value) == kind):
-            present.append(key)
-    return [b"%d" % cursor, present]
+    if kind or db.volatile:
+        present: list[bytes] = []
+        for key in found:
+            value = db.peek(key)  # expires what is due
+            if value is not None and (not kind or type_name(value) == kind):
+                present.append(key)
+        found = present
+    return [b"%d" % cursor, found]

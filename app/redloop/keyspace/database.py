@@ -496,7 +496,7 @@ class Database:
             first: i64 = (position >> bits) << bits
             end: i64 = ((position >> bits) + 1) << bits
             if position == first and len(segment.values) <= count - len(found):
-                found.extend(segment.values)
+                found += list(segment.values)
             else:
                 following = self._orders.take(segment, position, first, count - len(found), found)
                 if following >= 0 and len(found) >= count:

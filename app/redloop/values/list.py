@@ -401,6 +401,21 @@ class List:
 
     # --- pushing -------------------------------------------------------------------------------------------------------------------
 
+    def push(self, item: bytes, at_head: bool, fill: int) -> None:
+        """Puts one item at an end."""
+        nodes = self.nodes
+        if nodes is None or not nodes.quicklist:
+            if at_head:
+                self.push_head([item], fill)
+            else:
+                self.push_tail([item], fill)
+            return
+        if at_head:
+            nodes.push_head(item, fill)
+        else:
+            nodes.push_tail(item, fill)
+        self.count += 1
+
     def push_tail(self, items: list[bytes], fill: int) -> None:
         """Appends `items`."""
         if self.nodes is None and self._pack(items, fill, False):
