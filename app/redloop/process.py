@@ -1,10 +1,12 @@
 """This process as the system sees it: its memory and the time it has computed.
 
-What a system does not tell is 0. Memory is what is resident: Python keeps no account of the bytes its objects take, the kernel does.
+What a system does not tell is 0. Python keeps no account of the bytes its objects take: the kernel says what is resident, Python how many
+small blocks are in use, and the C library how much of what it holds is free.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from typing import Final
@@ -44,6 +46,49 @@ def resident_bytes() -> int:
         return 0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
+
+
+def small_blocks() -> int:
+    """Objects of up to 512 bytes there are; a microsecond for each megabyte of them."""
+    return sys.getallocatedblocks()
+
+
+class Heap:
+    """What the C library has from the system for larger objects: bytes it holds, bytes of these that are free, and in how many pieces."""
+
+    def __init__(self, held: int, free: int, pieces: int) -> None:
+        self.held = held
+        self.free = free
+        self.pieces = pieces
+
+
+class _MallInfo(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    ]
+
+
+def _find_mallinfo() -> object:
+    """glibc's mallinfo2 (2.33); others have none."""
+    if sys.platform != "linux":
+        return None
+    function = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if function is not None:
+        function.restype = _MallInfo
+    return function
+
+
+_mallinfo: Final = _find_mallinfo()
+
+
+def heap() -> Heap | None:
+    """The heap of the C library; None if it does not tell. It looks at every free piece: 0.3 microseconds for each."""
+    if not callable(_mallinfo):
+        return None
+    found = _mallinfo()
+    assert isinstance(found, _MallInfo)
+    return Heap(found.arena + found.hblkhd, found.fordblks, found.ordblks)
 
 
 def machine_bytes() -> int:

@@ -25,6 +25,7 @@ from redloop.errors import (
     unknown_subcommand_or_arity,
     unrecognized_option,
 )
+from redloop.keyspace.database import TOUCH_NOTHING
 from redloop.numbers import parse_int
 from redloop.resp.replies import NOTHING, OK, Reply, Verbatim
 
@@ -304,4 +305,5 @@ def client_no_evict(client: Client, argv: list[bytes]) -> Reply:
 )
 def client_no_touch(client: Client, argv: list[bytes]) -> Reply:
     client.no_touch = _switch(argv[2])
+    client.keyspace.touching = TOUCH_NOTHING if client.no_touch else client.keyspace.touch_mode  # for the rest of the batch
     return OK

@@ -171,6 +171,7 @@ def memory_fields(report: Report) -> Fields:
     server, config = report.server, report.config
     memory = server.memory
     used = memory.now()
+    rss = max(memory.resident, used)
     buffers = report.buffers()[2]
     overhead = min(used, memory.at_start + buffers)
     data = used - overhead
@@ -180,8 +181,8 @@ def memory_fields(report: Report) -> Fields:
     return [
         ("used_memory", used),
         ("used_memory_human", human_bytes(used)),
-        ("used_memory_rss", used),
-        ("used_memory_rss_human", human_bytes(used)),
+        ("used_memory_rss", rss),
+        ("used_memory_rss_human", human_bytes(rss)),
         ("used_memory_peak", memory.peak),
         ("used_memory_peak_human", human_bytes(memory.peak)),
         ("used_memory_peak_perc", f"{100 * used / max(1, memory.peak):.2f}%"),
@@ -190,8 +191,8 @@ def memory_fields(report: Report) -> Fields:
         ("used_memory_dataset", data),
         ("used_memory_dataset_perc", f"{min(100.0, 100 * data / grown):.2f}%"),
         ("allocator_allocated", used),
-        ("allocator_active", used),
-        ("allocator_resident", used),
+        ("allocator_active", rss),
+        ("allocator_resident", rss),
         ("allocator_muzzy", 0),
         ("total_system_memory", machine),
         ("total_system_memory_human", human_bytes(machine)),
@@ -211,14 +212,14 @@ def memory_fields(report: Report) -> Fields:
         ("maxmemory", config.maxmemory),
         ("maxmemory_human", human_bytes(config.maxmemory)),
         ("maxmemory_policy", config.maxmemory_policy),
-        ("allocator_frag_ratio", "1.00"),
-        ("allocator_frag_bytes", 0),
+        ("allocator_frag_ratio", f"{rss / max(1, used):.2f}"),
+        ("allocator_frag_bytes", rss - used),
         ("allocator_rss_ratio", "1.00"),
         ("allocator_rss_bytes", 0),
         ("rss_overhead_ratio", "1.00"),
         ("rss_overhead_bytes", 0),
-        ("mem_fragmentation_ratio", "1.00"),
-        ("mem_fragmentation_bytes", 0),
+        ("mem_fragmentation_ratio", f"{rss / max(1, used):.2f}"),
+        ("mem_fragmentation_bytes", rss - used),
         ("mem_not_counted_for_evict", aof_buffer),
         ("mem_replication_backlog", 0),
         ("mem_total_replication_buffers", 0),
@@ -280,8 +281,8 @@ def stats_fields(report: Report) -> Fields:
         ("evicted_keys", keyspace.evicted),
         ("evicted_clients", 0),
         ("evicted_scripts", 0),
-        ("total_eviction_exceeded_time", 0),
-        ("current_eviction_exceeded_time", 0),
+        ("total_eviction_exceeded_time", server.eviction.exceeded_ms()),
+        ("current_eviction_exceeded_time", server.eviction.exceeding_ms()),
         ("keyspace_hits", keyspace.hits),
         ("keyspace_misses", keyspace.misses),
         ("pubsub_channels", len(server.pubsub.channels.listeners)),

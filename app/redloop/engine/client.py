@@ -452,6 +452,7 @@ class Client:
         except RedisError as error:
             command.failed += 1
             server.statistics.count_error(error.code)
+            error.__traceback__ = None  # it and this frame would keep one another
             reply = error
         except Exception:
             log.exception("Command %s failed on a bug in redloop; please report it", command.name)
@@ -498,6 +499,7 @@ class Client:
                     return reply
         except RedisError as error:
             self._break_transaction()
+            error.__traceback__ = None
             return self._reject(command, error)
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redloop.engine.blocking import BlockedClients
+from redloop.engine.eviction import Eviction
 from redloop.engine.guards import Pause
 from redloop.engine.monitor import Monitors
 from redloop.engine.notifications import Notifications
@@ -21,6 +22,7 @@ def install(server: Server) -> None:
     server.watched = Watched(server)
     server.monitors = Monitors(server)
     server.tracking = Tracking(server)
+    server.eviction = Eviction(server)
     for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
         server.config.on_change(name, server.follow_use)
     server.follow_use()

@@ -19,8 +19,9 @@ from redloop.engine.command import DEFINITIONS, Command, build_table
 from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
 from redloop.engine.latency import LatencyMonitor
+from redloop.engine.memory import MemoryUse
 from redloop.engine.slowlog import SlowLog
-from redloop.engine.statistics import SAMPLE_MS, MemoryUse, Statistics
+from redloop.engine.statistics import SAMPLE_MS, Statistics
 from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
 from redloop.keyspace.database import TOUCH_COUNTER, TOUCH_NOTHING, TOUCH_SEGMENT, TOUCH_TIME, Database, Keyspace
 from redloop.keyspace.expiry import ExpiryCycle
@@ -88,6 +89,7 @@ class Server:
         self.durability: Any = None  # engine.durability's append-only file
         self.monitors: Any = None  # engine.monitor's clients
         self.tracking: Any = None  # engine.tracking's caching clients
+        self.eviction: Any = None  # engine.eviction's limit on memory
         self._to_flush: list[Any] = []
 
         # Timers.
@@ -105,7 +107,7 @@ class Server:
 
         # Figures.
         self.statistics = Statistics()
-        self.memory = MemoryUse()
+        self.memory = MemoryUse(clock)
         self.slowlog = SlowLog(config, clock)
         self.latency = LatencyMonitor(config, clock)
         self.slow_observers: list[Any] = [self.slowlog.observe, self.latency.observe]
@@ -300,8 +302,10 @@ class Server:
         self._follow_tracking()
 
     def _sample(self) -> None:
-        self.statistics.sample(self.commands_run(), self.clock.monotonic_ns())
-        self.memory.now()
+        now = self.clock.monotonic_ns()
+        self.statistics.sample(self.commands_run(), now)
+        if now >= self.memory.next_ns:
+            self.memory.now()
 
     def _set_slow(self) -> None:
         self.slow_ns = min(self.slowlog.threshold_ns(), self.latency.threshold_ns())

@@ -1,7 +1,7 @@
 """Statistics: what INFO counts, beside what each command (`engine.command`) and the keyspace count of their own.
 
 Counters grow where things happen: the field in question is plain, whoever sees the thing adds to it. What INFO calls "instantaneous" comes
-from readings of a counter that a timer takes (`Rate`). CONFIG RESETSTAT starts all of it afresh, but not what is known of memory.
+from readings of a counter that a timer takes (`Rate`). CONFIG RESETSTAT starts all of it afresh.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from mypy_extensions import i64
-
-from redloop import process
 
 MOST_ERROR_CODES: Final = 128
 TOO_MANY_CODES: Final = "ERRORSTATS_DISABLED"
@@ -90,21 +88,3 @@ class Statistics:
         self.command_rate.read(commands_run, ns)
         self.input_rate.read(self.bytes_in, ns)
         self.output_rate.read(self.bytes_out, ns)
-
-
-class MemoryUse:
-    """How much memory this process has, in bytes: now, when the server had just started, and at most."""
-
-    def __init__(self) -> None:
-        self.at_start = process.resident_bytes()
-        self.peak = self.at_start
-
-    def started(self) -> None:
-        """The server is ready: what it has now is what it needs without data."""
-        self.at_start = self.now()
-
-    def now(self) -> int:
-        """What the process has now; asking keeps the peak up to date, so a timer does."""
-        used = process.resident_bytes()
-        self.peak = max(self.peak, used)
-        return used

@@ -361,8 +361,11 @@ class Database:
         segment.discard(key)
         self.size -= 1
         left: i64 = len(segment.values)
-        if left < SPARSE and self._depth > 0 and left & 15 == 0:
-            self._merge(segment, key)
+        if left & 15 == 0:
+            if left < SPARSE and self._depth > 0:
+                self._merge(segment, key)
+            elif left & 63 == 0:
+                segment.compact()
 
     # --- expiry ------------------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ full (extendible hashing), so no single step is long. Its size also bounds a SCA
 
 from __future__ import annotations
 
+from sys import getsizeof
 from typing import Final
 
 from mypy_extensions import i64
@@ -14,6 +15,8 @@ CAPACITY: Final = 1024
 """Most keys in a segment."""
 SPARSE: Final = CAPACITY // 8
 """Two halves that hold no more than this together become one segment again."""
+ROOMY: Final = 160
+"""Bytes of a dict for each of its keys from which a copy is smaller: one just grown has 56."""
 POSITION_BITS: Final = 60
 POSITION_MASK: Final = (1 << POSITION_BITS) - 1
 """A key's position is its hash cut to 60 bits: what the directory and SCAN order keys by."""
@@ -69,6 +72,13 @@ class Segment:
         self.used = max(self.used, other.used)
         self.depth -= 1
         self.changes += 1
+
+    def compact(self) -> None:
+        """Gives back what dicts keep for keys that are gone: they never shrink by themselves."""
+        if getsizeof(self.values) > ROOMY * (len(self.values) + 8):
+            self.values = self.values.copy()
+            self.accessed = self.accessed.copy()
+            self.expires = self.expires.copy()
 
     def discard(self, key: bytes) -> None:
         """Drops `key`, which is present, and all that stands beside it."""

@@ -1,0 +1,155 @@
+"""What is said to be in use follows what the allocators hold, whatever they were given and gave back."""
+
+from __future__ import annotations
+
+from redloop.clock import ManualClock
+from redloop.engine.memory import MemoryUse, Readings
+from redloop.process import Heap
+
+MB = 1 << 20
+BASE = 30 * MB
+
+
+class Machine(Readings):
+    """Small objects in arenas, larger ones in a heap; `asked`: how often the heap told of itself."""
+
+    def __init__(self) -> None:
+        self.arenas = 0
+        self.objects = 10_000
+        self.held = 0
+        self.free = 0
+        self.pieces = 1
+        self.asked = 0
+        self.tells = True
+
+    def resident(self) -> int:
+        return BASE + self.arenas + self.held if self.tells else 0
+
+    def blocks(self) -> int:
+        return self.objects
+
+    def heap(self) -> Heap | None:
+        self.asked += 1
+        return Heap(self.held, self.free, self.pieces)
+
+
+def begin() -> tuple[Machine, MemoryUse]:
+    machine = Machine()
+    return machine, MemoryUse(ManualClock(), machine)
+
+
+def fill(machine: Machine, memory: MemoryUse, megabytes: int, size: int) -> None:
+    """Small objects, a megabyte of new arenas of them at a time."""
+    for _ in range(megabytes):
+        machine.arenas += MB
+        machine.objects += MB // size
+        memory.now()
+
+
+def test_without_data_it_is_what_there_was_at_the_start() -> None:
+    _, memory = begin()
+    assert memory.now() == memory.at_start == memory.peak == BASE
+
+
+def test_while_nothing_is_freed_it_is_what_is_resident() -> None:
+    machine, memory = begin()
+    fill(machine, memory, 10, 64)
+    fill(machine, memory, 10, 512)
+    assert memory.now() == machine.resident()
+    machine.held += 5 * MB
+    assert memory.now() == machine.resident() == memory.peak
+
+
+def test_freed_objects_are_not_in_use_though_their_arenas_stay() -> None:
+    machine, memory = begin()
+    fill(machine, memory, 20, 100)
+    machine.objects -= 10 * MB // 100
+    assert abs(memory.now() - BASE - 10 * MB) < MB // 10
+    assert memory.peak == BASE + 20 * MB
+    machine.objects += 5 * MB // 100  # go where the others were
+    assert abs(memory.now() - BASE - 15 * MB) < MB // 10
+
+
+def test_larger_objects_in_the_place_of_smaller_ones_are_noticed_when_arenas_grow() -> None:
+    machine, memory = begin()
+    fill(machine, memory, 20, 50)
+    machine.objects -= 20 * MB // 50
+    machine.objects += 20 * MB // 500  # the arenas are full again, with a tenth of the objects
+    assert memory.now() < BASE + 5 * MB
+    fill(machine, memory, 20, 500)
+    assert memory.now() > BASE + 36 * MB
+
+
+def test_arenas_that_creep_up_count_whole() -> None:
+    """Objects come and go, and each time a little more is taken: what is in use must not stay the same meanwhile."""
+    machine, memory = begin()
+    fill(machine, memory, 20, 100)
+    for _ in range(100):
+        machine.objects -= 5 * MB // 100
+        memory.now()
+        machine.objects += 5 * MB // 100
+        machine.arenas += MB
+        memory.now()
+    assert memory.used > BASE + 60 * MB
+
+
+def test_what_the_heap_says_is_free_is_not_in_use() -> None:
+    machine, memory = begin()
+    machine.held += 40 * MB
+    machine.free += 15 * MB
+    assert memory.now() == BASE + 25 * MB
+
+
+def test_a_heap_that_is_extended_before_it_is_used_is_no_growth_of_arenas() -> None:
+    machine, memory = begin()
+    fill(machine, memory, 10, 100)
+    machine.objects -= 5 * MB // 100
+    used = memory.now()
+    for _ in range(200):
+        machine.arenas -= MB // 8
+        memory.now()
+        machine.arenas += MB // 8
+        memory.now()
+    assert memory.used == used
+
+
+def test_a_heap_in_many_pieces_is_not_asked_and_shrinks_as_objects_go() -> None:
+    machine, memory = begin()
+    fill(machine, memory, 5, 50)
+    machine.held += 100 * MB
+    memory.now()
+    asked = machine.asked
+    machine.objects -= machine.objects // 2
+    machine.free, machine.pieces = 50 * MB, 75_000
+    assert abs(memory.now() - BASE - 52 * MB) < 5 * MB
+    assert machine.asked == asked
+    memory.limited = True
+    assert abs(memory.now() - BASE - 52 * MB) < 5 * MB
+    assert machine.asked == asked + 1
+
+
+def test_where_the_system_tells_nothing_objects_are_counted() -> None:
+    machine = Machine()
+    machine.tells = False
+    memory = MemoryUse(ManualClock(), machine)
+    machine.objects += 1000
+    assert memory.now() == 80_000
+
+
+class Slow(Machine):
+    """Two milliseconds pass each time it is asked."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def resident(self) -> int:
+        self.clock.advance(2)
+        return super().resident()
+
+
+def test_a_reading_that_took_long_is_not_taken_again_soon() -> None:
+    clock = ManualClock()
+    memory = MemoryUse(clock, Slow(clock))
+    memory.now()
+    assert memory.next_ns == clock.monotonic_ns() + 100_000_000
