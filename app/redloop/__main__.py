@@ -9,6 +9,7 @@ from redloop import __version__
 from redloop.boot import run
 from redloop.config import Config, FatalConfigError, load
 from redloop.config.usage import HELP, question, version
+from redloop.engine.acl.access import Declarations
 from redloop.logs import configure
 
 
@@ -23,6 +24,7 @@ def main() -> int:
         print(HELP, end="", file=sys.stderr)  # where redis-server has it, and with its status
         return 1
     config = Config()
+    config.on_declaration("user", Declarations().check)
     try:
         load(config, arguments, sys.stdin.buffer.read)
     except FatalConfigError as error:

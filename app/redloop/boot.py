@@ -18,6 +18,7 @@ from redloop import __version__, commands, compiled  # noqa: F401  # declares th
 from redloop.clock import Clock
 from redloop.config import Config
 from redloop.daemon import PidFile, Supervisor, daemonize, install_signals
+from redloop.engine.acl.access import AccessError
 from redloop.engine.connection import Connection
 from redloop.engine.cron import Timer
 from redloop.engine.durability import Durability, DurabilityError
@@ -63,6 +64,10 @@ class Instance:
         server.later = self._later
         server.shutdown = self._shutdown
         install(server)
+        try:
+            server.access.start()
+        except AccessError as error:
+            raise BootError(str(error)) from None
         server.durability = self.durability
         self._paced = [server.cron.every(0, self._expire), server.cron.every(0, self._sweep)]
         self._set_pace()

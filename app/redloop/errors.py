@@ -182,12 +182,62 @@ def misconf_aof(reason: str) -> str:
     return f"MISCONF Errors writing to the AOF file: {reason}"
 
 
-def noperm_command(user: str, name: str) -> str:
-    return f"NOPERM User {user} has no permissions to run the '{name}' command"
-
+# -- access control --------------------------------------------------------------------------------------------------
 
 NOPERM_KEY: Final = "NOPERM No permissions to access a key"
 NOPERM_CHANNEL: Final = "NOPERM No permissions to access a channel"
+ACL_USER_NAME: Final = "ERR Usernames can't contain spaces or null characters"
+ACL_DEFAULT_STAYS: Final = "ERR The 'default' user cannot be removed"
+ACL_GENPASS: Final = (
+    "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
+)
+ACL_NO_FILE: Final = (
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then "
+    "issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration."
+)
+ACL_NOT_SAVED: Final = "ERR There was an error trying to save the ACLs. Please check the server logs for more information"
+SORT_BY_DENIED: Final = "ERR BY option of SORT denied due to insufficient ACL permissions."
+SORT_GET_DENIED: Final = "ERR GET option of SORT denied due to insufficient ACL permissions."
+
+
+def user_cannot_run(user: bytes, name: str) -> str:
+    return f"User {quote(user)} has no permissions to run the '{name}' command"
+
+
+def user_cannot_touch(user: bytes, what: bytes, kind: str) -> str:
+    """`kind` is ``key`` or ``channel``. Told as a bulk string: every byte of it."""
+    return f"User {quote(user)} has no permissions to access the '{what.decode('utf-8', 'surrogateescape')}' {kind}"
+
+
+def acl_rules_changed(reason: str) -> str:
+    """What EXEC answers for a command that was allowed when it was queued."""
+    return (
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer "
+        f"allowed for the following reason: {reason}"
+    )
+
+
+def acl_rule_refused(rule: bytes, reason: str) -> str:
+    return f"ERR Error in ACL SETUSER modifier '{quote(rule)}': {reason}"
+
+
+def acl_unmatched(rule: bytes) -> str:
+    return f"ERR Unmatched parenthesis in acl selector starting at '{quote(rule)}'."
+
+
+def acl_unknown_category(raw: bytes) -> str:
+    return f"ERR Unknown category '{quote(raw)}'"
+
+
+def acl_user_not_found(raw: bytes) -> str:
+    return f"ERR User '{quote(raw)}' not found"
+
+
+def acl_command_not_found(raw: bytes) -> str:
+    return f"ERR Command '{quote(raw)}' not found"
+
+
+# -- configuration ---------------------------------------------------------------------------------------------------
 
 CONFIG_NO_FILE: Final = "ERR The server is running without a config file"
 

@@ -11,6 +11,7 @@ from redloop.clock import ManualClock
 from redloop.commands import config as commands
 from redloop.config import Config, load
 from redloop.engine.client import Client
+from redloop.engine.features import install
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.errors import CONFIG_NO_FILE, RedisError
@@ -20,7 +21,10 @@ from redloop.resp.replies import OK, Pairs
 def client_of(*arguments: str) -> Client:
     config = Config()
     load(config, list(arguments), bytes)
-    return Client(Server(config, ManualClock()), Peer(), 1)
+    server = Server(config, ManualClock())
+    install(server)
+    server.access.start()
+    return Client(server, Peer(), 1)
 
 
 def words(line: str) -> list[bytes]:
@@ -82,7 +86,7 @@ def test_the_file_is_rewritten_with_its_users(tmp_path: Path) -> None:
     commands.config_set(client, words("config set requirepass foo"))
     assert commands.config_rewrite(client, words("config rewrite")) is OK
     lines = path.read_text().splitlines()
-    assert lines[:3] == ["# mine", "user bob on", "port 1"]
+    assert lines[:3] == ["# mine", "user bob on sanitize-payload resetchannels -@all", "port 1"]
     assert 'requirepass "foo"' in lines
     hashed = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
     assert f"user default on sanitize-payload #{hashed} ~* &* +@all" in lines
@@ -90,7 +94,8 @@ def test_the_file_is_rewritten_with_its_users(tmp_path: Path) -> None:
 
 def test_users_of_an_aclfile_stay_there(tmp_path: Path) -> None:
     path = tmp_path / "x.conf"
-    path.write_text("aclfile users.acl\n")
+    (tmp_path / "users.acl").write_text("user bob on\n")
+    path.write_text(f"dir {tmp_path}\naclfile users.acl\n")
     client = client_of(str(path))
     commands.config_rewrite(client, words("config rewrite"))
     assert "user " not in path.read_text()

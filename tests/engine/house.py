@@ -25,6 +25,7 @@ class Guest:
         peer.write = self.sent.append
         self.house = house
         self.client = Client(house.server, peer, house.server.new_client_id())
+        house.server.access.admit(self.client)
         house.server.register(self.client)
 
     def say(self, *line: str) -> bytes:

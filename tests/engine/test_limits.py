@@ -6,6 +6,7 @@ from redloop import commands  # noqa: F401  # declares the commands
 from redloop.clock import ManualClock
 from redloop.config import Config
 from redloop.engine.client import PARKED_BLOCKED, Client
+from redloop.engine.features import install
 from redloop.engine.limits import Limits
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
@@ -19,6 +20,7 @@ class House:
         self.clock = ManualClock()
         self.config = Config()
         self.server = Server(self.config, self.clock)
+        install(self.server)
         self.limits = Limits(self.server)
 
     def visit(self, *, local: bool = True) -> tuple[Client | None, list[bytes]]:
@@ -74,14 +76,3 @@ def test_a_new_bulk_size_counts_for_those_who_are_here() -> None:
     client = house.client()
     house.config.change([("proto-max-bulk-len", "1mb")])
     assert client.most_bytes == 1 << 20
-
-
-def test_a_password_asks_newcomers_and_its_end_lets_everybody_in() -> None:
-    house = House()
-    old = house.client()
-    house.config.change([("requirepass", "x")])
-    new = house.client()
-    assert (old.authenticated, new.authenticated) == (True, False)
-    assert new.own_guards
-    house.config.change([("requirepass", "")])
-    assert (new.authenticated, new.own_guards) == (True, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from redloop.commands.connection import check_name
+from redloop.engine.acl.user import User
 from redloop.engine.client import Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, family
 from redloop.engine.options import Options
@@ -135,7 +136,7 @@ class Filters:
     def __init__(self) -> None:
         self.ident: int | None = None
         self.kind: str | None = None
-        self.user: str | None = None
+        self.user: User | None = None
         self.address: str | None = None
         self.local_address: str | None = None
         self.max_age: int | None = None
@@ -146,7 +147,7 @@ class Filters:
         return (
             (self.ident is None or other.id == self.ident)
             and (self.kind is None or _kind(other) == self.kind)
-            and (self.user is None or other.user == self.user)
+            and (self.user is None or other.user is self.user)
             and (self.address is None or other.peer.address == self.address)
             and (self.local_address is None or other.peer.local_address == self.local_address)
             and (self.max_age is None or (other.clock.now_ms() - other.created_ms) // 1000 >= self.max_age)
@@ -198,10 +199,10 @@ def _read_filters(client: Client, argv: list[bytes], filters: Filters) -> None:
             case b"TYPE":
                 filters.kind = _type(options.value())
             case b"USER":
-                user = options.value()
-                if user != b"default":
-                    raise RedisError(no_such_user(user))
-                filters.user = _text(user)
+                name = options.value()
+                filters.user = client.server.users.by_name.get(name)
+                if filters.user is None:
+                    raise RedisError(no_such_user(name))
             case b"ADDR":
                 filters.address = _text(options.value())
             case b"LADDR":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 
@@ -80,7 +79,7 @@ def config_rewrite(client: Client, argv: list[bytes]) -> Reply:
     if not config.path:
         raise RedisError(CONFIG_NO_FILE)
     try:
-        rewrite(config, _user_lines(config))
+        rewrite(config, _user_lines(client))
     except OSError as error:
         log.warning("CONFIG REWRITE failed: %s", error.strerror)
         raise RedisError(config_rewrite_failed(os.strerror(error.errno or 0))) from None
@@ -116,12 +115,8 @@ def _may_change_protected(client: Client, config: Config) -> bool:
     return config.enable_protected_configs == "yes"
 
 
-def _user_lines(config: Config) -> list[str]:
-    if config.aclfile:
+def _user_lines(client: Client) -> list[str]:
+    """The users, unless an aclfile holds them."""
+    if client.server.config.aclfile:
         return []
-    lines = [" ".join(words) for words in config.users]
-    if not any(words[0] == "default" for words in config.users):
-        password = f"#{hashlib.sha256(to_bytes(config.requirepass)).hexdigest()}" if config.requirepass else ""
-        rules = f"on sanitize-payload {password}" if password else "on nopass sanitize-payload"
-        lines.append(f"default {rules} ~* &* +@all")
-    return lines
+    return [to_text(user.describe()) for user in client.server.users.all()]

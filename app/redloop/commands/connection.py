@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from redloop.engine.client import Client
 from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, family
-from redloop.engine.guards import authenticate, require_authentication
 from redloop.engine.options import Options, parse_int_in_range
 from redloop.engine.server import REDIS_VERSION
 from redloop.engine.slowlog import REDACTED
@@ -52,9 +51,9 @@ def auth(client: Client, argv: list[bytes]) -> Reply:
     user = argv[1] if len(argv) == 3 else b"default"
     password = argv[-1]
     argv[1] = argv[-1] = REDACTED
-    if len(argv) == 2 and not client.server.config.requirepass:
+    if len(argv) == 2 and client.server.users.default.no_password:
         raise RedisError(NO_PASSWORD_SET)
-    if not authenticate(client, user, password):
+    if not client.server.access.login(client, user, password, argv[0]):
         raise RedisError(WRONGPASS)
     return OK
 
@@ -78,7 +77,7 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
             case b"AUTH" if options.left() >= 2:
                 user, password = options.value(), options.value()
                 argv[options.at - 2] = argv[options.at - 1] = REDACTED
-                if not authenticate(client, user, password):
+                if not client.server.access.login(client, user, password, argv[0]):
                     raise RedisError(WRONGPASS)
             case b"SETNAME" if options.left() >= 1:
                 name = options.value()
@@ -120,7 +119,5 @@ def quit_(client: Client, argv: list[bytes]) -> Reply:
 @command("RESET", "Sets the connection back to what it was when it was new.", ALWAYS, since="6.2.0", complexity="O(1)")
 def reset(client: Client, argv: list[bytes]) -> Reply:
     client.reset()
-    if client.server.config.requirepass:
-        client.restrict()
-        client.add_guard(require_authentication)
+    client.server.access.admit(client)
     return RESET_DONE

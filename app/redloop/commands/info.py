@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Final
 
 from redloop import __version__, compiled, process
+from redloop.engine.acl.decisions import CHANNEL, COMMAND, KEY, LOGIN
 from redloop.engine.client import Client
 from redloop.engine.command import LOADING, STALE, Command, Histogram, family
 from redloop.engine.server import REDIS_VERSION, Server
@@ -254,6 +255,7 @@ def threads_fields(report: Report) -> Fields:
 
 def stats_fields(report: Report) -> Fields:
     server, statistics, keyspace = report.server, report.statistics, report.server.keyspace
+    denied = server.access.denied
     expiries = report.expiries()
     volatile = sum([figures.volatile for figures in expiries])
     due = sum([figures.due for figures in expiries])
@@ -317,10 +319,10 @@ def stats_fields(report: Report) -> Fields:
         ("eventloop_duration_cmd_sum", sum([one.ns for one in report.commands]) // 1000),
         ("instantaneous_eventloop_cycles_per_sec", 0),
         ("instantaneous_eventloop_duration_usec", 0),
-        ("acl_access_denied_auth", statistics.denied_logins),
-        ("acl_access_denied_cmd", 0),
-        ("acl_access_denied_key", 0),
-        ("acl_access_denied_channel", 0),
+        ("acl_access_denied_auth", denied[LOGIN]),
+        ("acl_access_denied_cmd", denied[COMMAND]),
+        ("acl_access_denied_key", denied[KEY]),
+        ("acl_access_denied_channel", denied[CHANNEL]),
     ]
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.engine.acl.decisions import may_read_any_key
 from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, READONLY, WRITE, family
 from redloop.engine.options import Options, plain_double
-from redloop.errors import SORT_SCORES, SYNTAX, WRONGTYPE, RedisError
+from redloop.errors import SORT_BY_DENIED, SORT_GET_DENIED, SORT_SCORES, SYNTAX, WRONGTYPE, RedisError
 from redloop.events import GENERIC, LIST
 from redloop.resp.replies import Reply
 from redloop.values.hash import Hash
@@ -27,9 +28,9 @@ _NAMES: Final = {"BY": "by-pattern", "GET": "get-pattern", "ALPHA": "sorting"}
 
 
 class Request:
-    """What a SORT asks for."""
+    """What a SORT asks for; `any_key`: its user may read the keys that BY and GET make."""
 
-    def __init__(self, argv: list[bytes], read_only: bool) -> None:
+    def __init__(self, argv: list[bytes], read_only: bool, any_key: bool) -> None:
         self.by: bytes | None = None
         self.gets: list[bytes] = []
         self.store: bytes | None = None
@@ -50,7 +51,11 @@ class Request:
                 self.offset, self.count = options.limit()
             elif word == b"BY" and options.more():
                 self.by = options.value()
+                if not any_key and b"*" in self.by:
+                    raise RedisError(SORT_BY_DENIED)
             elif word == b"GET" and options.more():
+                if not any_key:
+                    raise RedisError(SORT_GET_DENIED)
                 self.gets.append(options.value())
             elif word == b"STORE" and options.more() and not read_only:
                 self.store = options.value()
@@ -133,7 +138,8 @@ def _label_of(entry: tuple[tuple[bool, bytes], bytes]) -> tuple[bool, bytes]:
 
 
 def _sort(client: Client, argv: list[bytes], read_only: bool) -> Reply:
-    request = Request(argv, read_only)
+    known = client.server.users.catalog.commands["sort_ro" if read_only else "sort"]
+    request = Request(argv, read_only, may_read_any_key(client.user, known, argv))
     value = client.db.find(argv[1])
     elements = _elements(value)
     if request.by is not None and b"*" not in request.by:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.engine.acl.log import MULTI
 from redloop.engine.client import Client
 from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, SKIP_SLOWLOG, STALE, Command, family
 from redloop.errors import (
@@ -16,6 +17,7 @@ from redloop.errors import (
     NOT_IN_MULTI,
     WATCH_INSIDE_MULTI,
     RedisError,
+    acl_rules_changed,
 )
 from redloop.resp.replies import NOTHING, NULL_ARRAY, OK, QUEUED, Reply
 
@@ -76,12 +78,21 @@ def exec_(client: Client, argv: list[bytes]) -> Reply:
     effects.depth += 1
     client.may_not_block = True
     try:
-        replies = [client.call(queued, arguments) for queued, arguments in transaction.queued]
+        replies = [_run(client, queued, arguments) for queued, arguments in transaction.queued]
     finally:
         client.may_not_block = False
         effects.depth -= 1
     effects.replay_nothing()  # EXEC itself: its commands have said what is to be replayed
     return replies
+
+
+def _run(client: Client, queued: Command, arguments: list[bytes]) -> object:
+    """Runs a queued command, unless what its user may do has changed since."""
+    if client.access_guards:
+        denial = client.server.access.refuse(client, queued, arguments, MULTI)
+        if denial is not None:
+            return client.server.reject(queued, RedisError(acl_rules_changed(denial.reason())))
+    return client.call(queued, arguments)
 
 
 @command("WATCH key [key ...]", "Lets the next transaction fail if a key changes before it.", ALWAYS, since="2.2.0", complexity="O(1)",

@@ -19,6 +19,7 @@ import hiredis
 from mypy_extensions import i64
 
 from redloop.config.quoting import split
+from redloop.engine.acl.user import User
 from redloop.engine.command import Command
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
@@ -98,8 +99,9 @@ class Client:
         self.name = b""
         self.library_name = b""
         self.library_version = b""
-        self.user = "default"
-        self.authenticated = not server.config.requirepass
+        self.user: User = server.users.superuser
+        self.proven = False  # it has said a password, or was asked for none when it came
+        self.authenticated = True  # it need not say one now
         self.created_ms = server.clock.now_ms()
         self.seen_ms = self.created_ms
         self.last_command: Command | None = None
@@ -152,14 +154,13 @@ class Client:
         self.closed = False
         self.wrote = False  # since the last flush
         self.written_to: int = 0  # the AOF offset behind its last write
+        self.access_guards: tuple[Guard, ...] = ()  # given by engine.acl.access, come first
         self.own_guards: tuple[Guard, ...] = ()
         self.guards: tuple[Guard, ...] = ()
         self._queue: Guard = _pass
         self.on_leave: list[Callable[[Client], None]] = []  # what to undo when it goes, or says RESET
         self.subscriptions: i64 = 0
         self.refresh_guards()
-        if not self.authenticated:
-            self.restrict()
 
     # --- input -------------------------------------------------------------------------------------------------------------------
 
@@ -476,6 +477,11 @@ class Client:
         command, error = self.server.resolve(argv)
         if command is None:
             return error
+        try:
+            for guard in self.access_guards:
+                guard(self, command, argv)
+        except RedisError as denied:
+            return self.server.reject(command, denied)
         before = self.server.current
         self.server.current = self
         self.running = self.retrying = True
@@ -559,7 +565,12 @@ class Client:
 
     def refresh_guards(self) -> None:
         """Takes over the server's guards after they changed."""
-        self.guards = self.server.guards + self.own_guards
+        self.guards = self.access_guards + self.server.guards + self.own_guards
+
+    def set_access_guards(self, guards: tuple[Guard, ...]) -> None:
+        """What is checked before anything else: whether it has logged in, whether its user may."""
+        self.access_guards = guards
+        self.refresh_guards()
 
     def add_guard(self, guard: Guard) -> None:
         """Checks every later command of this client with `guard` too."""
@@ -734,7 +745,6 @@ class Client:
         self.muted = False  # CLIENT REPLY SKIP goes on: the reply to skip is that of RESET
         self.no_evict = False
         self.no_touch = False
-        self.user = "default"
 
     def describe(self) -> str:
         """The client as CLIENT LIST and the log show it (https://redis.io/docs/latest/commands/client-list/)."""
@@ -768,7 +778,7 @@ class Client:
             ("tot-mem", str(received + owed)),
             ("events", "rw" if self.peer.pending() else "r"),
             ("cmd", self.last_command.name if self.last_command is not None else "NULL"),
-            ("user", self.user),
+            ("user", self.user.title()),
             ("redir", str(self.server.tracking.redirection(self))),
             ("resp", "3" if self.resp3 else "2"),
             ("lib-name", self.library_name.decode("latin-1")),
@@ -811,15 +821,8 @@ class Client:
             letters.append("T")
         return letters
 
-    def authenticate(self, user: str) -> None:
-        """From now on commands run as `user`."""
-        self.user = user
-        self.authenticated = True
-        self.most_elements = UNLIMITED
-        self.most_bytes = self.server.config.proto_max_bulk_len
-
-    def restrict(self) -> None:
-        """Limits what a client may send before it has authenticated."""
-        self.authenticated = False
-        self.most_elements = UNAUTHENTICATED_ELEMENTS
-        self.most_bytes = UNAUTHENTICATED_BULK
+    def set_authenticated(self, authenticated: bool) -> None:
+        """Who has not logged in but should may send only short requests."""
+        self.authenticated = authenticated
+        self.most_elements = UNLIMITED if authenticated else UNAUTHENTICATED_ELEMENTS
+        self.most_bytes = self.server.config.proto_max_bulk_len if authenticated else UNAUTHENTICATED_BULK

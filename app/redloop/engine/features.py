@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redloop.engine.acl.access import AccessControl
 from redloop.engine.blocking import BlockedClients
 from redloop.engine.eviction import Eviction
 from redloop.engine.guards import Pause
@@ -15,6 +16,7 @@ from redloop.engine.watch import Watched
 
 def install(server: Server) -> None:
     """Gives a new server its features; none of them costs anything before it is used."""
+    server.access = AccessControl(server)
     server.blocked = BlockedClients(server)
     server.pause = Pause(server)
     server.pubsub = PubSub(server)

@@ -6,31 +6,10 @@ reply to give instead. `server.add_guard` puts it before every client's commands
 
 from __future__ import annotations
 
-from hmac import compare_digest
-
 from redloop.engine.client import PARKED_PAUSED, Client
-from redloop.engine.command import MAY_REPLICATE, NO_AUTH, WRITE, Command
+from redloop.engine.command import MAY_REPLICATE, WRITE, Command
 from redloop.engine.server import Server
-from redloop.errors import NOAUTH, RedisError
 from redloop.resp.replies import NOTHING
-
-
-def require_authentication(client: Client, command: Command, argv: list[bytes]) -> object:
-    """Before AUTH a client may say only what opens, closes and resets a connection."""
-    if not client.authenticated and not command.flags & NO_AUTH:
-        raise RedisError(NOAUTH)
-    return None
-
-
-def authenticate(client: Client, user: bytes, password: bytes) -> bool:
-    """Checks a user's password; on success the client runs as that user."""
-    expected = client.server.config.requirepass.encode("utf-8", "surrogateescape")
-    if user != b"default" or (expected and not compare_digest(expected, password)):
-        client.server.statistics.denied_logins += 1
-        return False
-    client.authenticate("default")
-    client.remove_guard(require_authentication)
-    return True
 
 
 class Pause:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from redloop.engine.client import PARKED_BLOCKED, Client
-from redloop.engine.guards import require_authentication
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.errors import MAX_CLIENTS, PROTECTED_MODE, RedisError
@@ -22,7 +21,6 @@ class Limits:
         self.config = server.config
         server.cron.every(IDLE_CHECK_MS, self.close_idle)
         self.config.on_change("proto-max-bulk-len", self._bulk_size)
-        self.config.on_change("requirepass", self._password)
 
     def admit(self, peer: Peer) -> Client | None:
         """The client of a new connection; None when it may not come in, which the peer is told."""
@@ -30,7 +28,7 @@ class Limits:
         refusal = ""
         if len(server.clients) >= self.config.maxclients:
             refusal = MAX_CLIENTS
-        elif self.config.protected_mode and not self.config.requirepass and not peer.local:
+        elif self.config.protected_mode and server.users.default.no_password and not peer.local:
             refusal = PROTECTED_MODE
         if refusal:
             server.statistics.connections_rejected += 1
@@ -39,8 +37,7 @@ class Limits:
             return None
         server.statistics.connections_received += 1
         client = Client(server, peer, server.new_client_id())
-        if not client.authenticated:
-            client.add_guard(require_authentication)
+        server.access.admit(client)
         server.register(client)
         return client
 
@@ -58,12 +55,3 @@ class Limits:
         for client in self.server.clients.values():
             if client.authenticated:
                 client.most_bytes = self.config.proto_max_bulk_len
-
-    def _password(self) -> None:
-        """Without a password everybody is who he need be; a new one asks those who come from now on."""
-        if self.config.requirepass:
-            return
-        for client in self.server.clients.values():
-            if not client.authenticated:
-                client.authenticate("default")
-                client.remove_guard(require_authentication)

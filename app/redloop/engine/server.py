@@ -15,6 +15,7 @@ from mypy_extensions import i64
 
 from redloop.clock import Clock
 from redloop.config import Config
+from redloop.engine.acl.users import Users
 from redloop.engine.command import DEFINITIONS, Command, build_table
 from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
@@ -66,6 +67,7 @@ class Server:
         self.keyspace.on_expired = self._propagate_expiry
         self.keyspace.on_fields_expired = self._propagate_field_expiry
         self.commands: dict[bytes, Command] = build_table(DEFINITIONS)
+        self.users = Users(config, self.commands)
 
         # Plug-ins, empty until switched on.
         self.guards: tuple[Any, ...] = ()
@@ -90,6 +92,7 @@ class Server:
         self.monitors: Any = None  # engine.monitor's clients
         self.tracking: Any = None  # engine.tracking's caching clients
         self.eviction: Any = None  # engine.eviction's limit on memory
+        self.access: Any = None  # engine.acl's access control
         self._to_flush: list[Any] = []
 
         # Timers.

@@ -54,7 +54,6 @@ class Statistics:
         self.connections_rejected: i64 = 0
         self.query_limit_disconnections: i64 = 0
         self.output_limit_disconnections: i64 = 0
-        self.denied_logins: i64 = 0
 
         # Errors: replies by code, replies, and those that clients the server itself leads should never have got.
         self.errors: dict[str, int] = {}
