@@ -122,7 +122,7 @@ def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> repor
     if "stall" in options.parts:
         for kind in kinds:
             say(f"stall: {kind.label}")
-            with_server(kind, folder / "stall", core, lambda server: figures.stalls.append(stall.measure(server, options.keys, load_core)))
+            with_server(kind, folder / "stall", core, lambda server: figures.stalls.extend(stall.measure(server, options.keys, load_core)))
     if "startup" in options.parts:
         for kind in kinds:
             say(f"start-up: {kind.label}")
@@ -192,7 +192,7 @@ def as_json(options: argparse.Namespace, figures: report.Figures) -> dict[str, o
         ],
         "growth": [each._asdict() for each in figures.growth],
         "memory": [each._asdict() for each in figures.memory],
-        "stalls": [{**each._asdict(), "idle": each.idle._asdict(), "loading": each.loading._asdict()} for each in figures.stalls],
+        "stalls": [{**each._asdict(), "idle": each.idle._asdict(), "waits": each.waits._asdict()} for each in figures.stalls],
         "startups": [each._asdict() for each in figures.startups],
     }
 

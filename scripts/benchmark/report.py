@@ -140,11 +140,11 @@ def memory(uses: list[Use]) -> str:
 def stalls(results: list[Stall]) -> str:
     rows = []
     for result in results:
-        idle, loading = result.idle, result.loading
+        idle, waits = result.idle, result.waits
         seen = ", ".join(f"{name} {value}" for name, value in result.events.items()) or "none"
-        row = [result.server, f"{result.keys:,}", f"{result.seconds:.1f}", f"{loading.longest:.2f}", f"{loading.p999:.2f}"]
-        rows.append([*row, f"{loading.wall:.2f}", f"{idle.longest:.2f}", f"{idle.wall:.2f}", seen])
-    heads = ["server", "keys", "seconds", "longest", "p99.9", "wall", "idle: longest", "idle: wall"]
+        row = [result.server, result.what, f"{result.keys:,}", f"{result.seconds:.1f}", f"{waits.longest:.2f}", f"{waits.p999:.2f}"]
+        rows.append([*row, f"{waits.wall:.2f}", f"{idle.longest:.2f}", f"{idle.wall:.2f}", seen])
+    heads = ["server", "what", "keys", "seconds", "longest", "p99.9", "wall", "idle: longest", "idle: wall"]
     return table([*heads, "its own latency monitor"], rows)
 
 

@@ -1,4 +1,4 @@
-"""The longest wait of a second client while a first one loads.
+"""The longest wait of a second client while a first one loads, and while as many keys as that fall due in one moment and are reclaimed.
 
 The loader sends SETs as fast as the server takes them, with a bounded number under way; the prober, a process of its own, asks PING and
 waits for the PONG. How long it waited by the wall clock says little on a busy machine, so two more figures are taken of each wait: when
@@ -24,6 +24,9 @@ WINDOW: Final = 200
 IDLE_SECONDS: Final = 1.0
 PAUSE: Final = 0.0003
 STAMP: Final = 35  # SO_TIMESTAMPNS, which the socket module does not name
+DUE_AT_MOST: Final = 1_000_000
+DUE_MS: Final = 1000
+PATIENCE: Final = 60.0
 REPLY_SIZE: Final = len(b"+OK\r\n")
 VALUE: Final = "0123456789abcdef"
 
@@ -38,11 +41,14 @@ class Waits(NamedTuple):
 
 
 class Stall(NamedTuple):
+    """`seconds` it took, `waits` meanwhile and while nothing went on before."""
+
     server: str
+    what: str
     keys: int
     seconds: float
     idle: Waits
-    loading: Waits
+    waits: Waits
     events: dict[str, int]
 
 
@@ -92,7 +98,12 @@ def stamp(data: bytes) -> float:
     return float(seconds) + float(nanoseconds) / 1e9
 
 
-def measure(server: Server, keys: int, core: int | None) -> Stall:
+def measure(server: Server, keys: int, core: int | None) -> list[Stall]:
+    """Loading `keys`, then as many that fall due (a million at most: it is they whose reclaim is promised)."""
+    return [measure_loading(server, keys, core), measure_due(server, min(keys, DUE_AT_MOST), core)]
+
+
+def measure_loading(server: Server, keys: int, core: int | None) -> Stall:
     prober = Prober(server, core)
     time.sleep(IDLE_SECONDS)
     idle = prober.stop()
@@ -102,13 +113,34 @@ def measure(server: Server, keys: int, core: int | None) -> Stall:
     begin = time.perf_counter()
     load(server.port, keys)
     seconds = time.perf_counter() - begin
-    return Stall(server.label, keys, seconds, idle, prober.stop(), events(server.port))
+    return Stall(server.label, "loading", keys, seconds, idle, prober.stop(), events(server.port))
 
 
-def load(port: int, keys: int) -> None:
+def measure_due(server: Server, keys: int, core: int | None) -> Stall:
+    """All keys fall due at one moment; from then until the last one is gone."""
+    with Wire(server.port) as wire:
+        wire.call("FLUSHALL")
+        wire.call("LATENCY", "RESET")
+        wire.call("DEBUG", "SET-ACTIVE-EXPIRE", 0)  # the moment may come while they are loaded
+        load(server.port, keys, int(time.time() * 1000) + DUE_MS)
+        time.sleep(DUE_MS / 1000)
+        prober = Prober(server, core)
+        time.sleep(IDLE_SECONDS)
+        idle = prober.stop()
+        prober = Prober(server, core)
+        wire.call("DEBUG", "SET-ACTIVE-EXPIRE", 1)
+        begin = time.perf_counter()
+        while wire.call("DBSIZE") and time.perf_counter() - begin < PATIENCE:
+            time.sleep(0.02)
+        seconds = time.perf_counter() - begin
+        return Stall(server.label, "falling due", keys, seconds, idle, prober.stop(), events(server.port))
+
+
+def load(port: int, keys: int, due_ms: int = 0) -> None:
     """SET key:000000000000 and so on, never more than two windows ahead of the replies."""
-    head, middle, tail = b"*3\r\n$3\r\nSET\r\n$16\r\nkey:", b"\r\n$16\r\n", VALUE.encode() + b"\r\n"
-    rest = middle + tail
+    many_words = b"*5" if due_ms else b"*3"
+    head, middle, tail = many_words + b"\r\n$3\r\nSET\r\n$16\r\nkey:", b"\r\n$16\r\n", VALUE.encode() + b"\r\n"
+    rest = middle + tail + (b"$4\r\nPXAT\r\n$13\r\n%d\r\n" % due_ms if due_ms else b"")
     with Wire(port) as wire:
         ahead = 0
         for first in range(0, keys, WINDOW):
