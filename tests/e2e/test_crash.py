@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -84,6 +85,26 @@ def test_everysec_keeps_a_beginning(kind: str, tmp_path: pathlib.Path) -> None:
         assert None not in wire.items("MGET", *(f"sure:{number}" for number in range(1000)))
         kept = [value is not None for value in wire.items("MGET", *(f"key:{number}" for number in range(20_000)))]
         assert kept == sorted(kept, reverse=True)
+
+
+@pytest.mark.parametrize("policy", ["always", "everysec"])
+def test_a_crash_after_mass_insertion(oracle: str, kind: str, full: bool, tmp_path: pathlib.Path, policy: str) -> None:
+    """redis-cli --pipe, then kill -9: always keeps every key, everysec all but what came in the last two seconds, a beginning of it all."""
+    count = 1_000_000 if full else 50_000
+    settings = ("--appendonly", "yes", "--appendfsync", policy)
+    text = b"".join(encode("SET", f"key:{number:012}", number) for number in range(count))
+    with start(kind, *settings, folder=str(tmp_path)) as server:
+        begin = time.monotonic()
+        command = [os.path.join(oracle, "redis-cli"), "-p", str(server.port), "--pipe"]
+        done = subprocess.run(command, input=text, capture_output=True, timeout=300, check=False)
+        seconds = time.monotonic() - begin
+        kill(server)
+    assert f"errors: 0, replies: {count}" in done.stdout.decode()
+    with start(kind, *settings, folder=str(tmp_path)) as server, Wire(server) as wire:
+        kept = wire.call("DBSIZE")
+        assert isinstance(kept, int)
+        assert kept == count if policy == "always" else kept >= count * (1 - min(1, 2 / seconds))
+        assert kept == 0 or wire.call("GET", f"key:{kept - 1:012}") == str(kept - 1).encode()
 
 
 def incremental(folder: pathlib.Path) -> pathlib.Path:
