@@ -28,7 +28,6 @@ from redloop.keyspace.database import TOUCH_NOTHING
 from redloop.resp.encode import BULK_HEADERS, CRLF, NULL2, NULL3, encode, encode_integer
 from redloop.resp.replies import NOTHING, OK
 from redloop.resp.requests import (
-    COMPILED,
     LINE_FEED,
     MAX_INLINE,
     RETURN,
@@ -37,7 +36,6 @@ from redloop.resp.requests import (
     Framer,
     ProtocolError,
     arguments,
-    cut,
     is_huge,
     wire_end,
     word_end,
@@ -267,11 +265,10 @@ class Client:
                 pos = self._continue(data)
                 if pos < 0:
                     return
-            if not COMPILED and pos < size and data[pos] == STAR:
+            if pos < size and data[pos] == STAR:
                 self.reader.feed(data, pos, size - pos)
                 self.fed = True
         request: object
-        end: i64
         while pos < size:
             if self.parked or self.closing:
                 self.chunk = data
@@ -282,22 +279,13 @@ class Client:
                 if pos < 0:
                     return
                 continue
-            if COMPILED:
-                argv: list[bytes] = []
-                end = cut(data, pos, argv)
-                if end >= 0:
-                    if end - pos > self.most_bytes or len(argv) > self.most_elements:
-                        self._frame(data, pos)
-                    self.execute(argv)
-                    pos = end
-                    continue
-            elif self.fed and (pos + 2 >= size or data[pos + 2] == RETURN or not is_huge(data, pos)):
+            if self.fed and (pos + 2 >= size or data[pos + 2] == RETURN or not is_huge(data, pos)):
                 try:
                     request = self.gets()
                 except (hiredis.ProtocolError, MemoryError):
                     request = None
                 if isinstance(request, list):
-                    end = wire_end(request, data, pos)
+                    end: i64 = wire_end(request, data, pos)
                     if end >= 0:
                         if end - pos > self.most_bytes or len(request) > self.most_elements:
                             self._frame(data, pos)

@@ -1,17 +1,13 @@
-"""Requests: how commands are found in the bytes.
+"""Requests: what hiredis cannot know when it is used for the server's side.
 
-Compiled, `cut` takes a whole command in its canonical form to pieces, which is quicker than any call into another library. Interpreted,
-hiredis does it. hiredis.Reader parses *replies*, so it takes integers, nulls and nested arrays where Redis takes only an array of bulk
-strings, and believes any length: a command that it returned must stand in the bytes as its canonical form would (`wire_end`), and one that
-announces a huge array it never sees (`is_huge`).
-
-Whatever fails this, or is not whole yet, the `Framer` reads as strictly as Redis does: it holds the limits and gives Redis's own error
-texts; what passes it `arguments` cuts up.
+hiredis.Reader parses *replies*, so it takes integers, nulls and nested arrays where Redis takes only an array of bulk strings, and believes
+any length. So a command that hiredis returned must stand in the bytes as its canonical form would (`wire_end`), and one that announces a
+huge array it never sees (`is_huge`). Whatever fails this, or is not whole yet, the `Framer` reads as strictly as Redis does: it holds the
+limits and gives Redis's own error texts; what passes it `arguments` cuts up. Only `wire_end` is on the path of a well-formed command.
 """
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Final
 
 from mypy_extensions import i64
@@ -21,13 +17,9 @@ from redloop.numbers import as_int
 DOLLAR: Final = 36
 LINE_FEED: Final = 10
 RETURN: Final = 13
-ZERO: Final = 48
-NINE: Final = 57
 SMALL_A: Final = 97
 SMALL_Z: Final = 122
 LONGEST_WORD: Final = 64
-SHORTEST: Final = 4
-"""No array and no bulk string has fewer bytes, headers included."""
 MAX_ELEMENTS: Final = 2147483647
 """Most arguments a command may announce (Redis: INT_MAX)."""
 UNAUTHENTICATED_ELEMENTS: Final = 10
@@ -70,58 +62,6 @@ def wire_end(argv: list[object], data: bytes, start: i64) -> i64:
         length: i64 = len(arg)
         pos += length + 5 + _digits(length)
     return -1 if pos > size else pos
-
-
-def cut(data: bytes, start: i64, argv: list[bytes]) -> i64:
-    """Cuts the command at `start` into `argv` if it is whole and in its canonical form: the position behind it, else -1.
-
-    Compiled it takes half the time hiredis does, interpreted many times as much.
-    """
-    size: i64 = len(data)
-    if size - start < SHORTEST:
-        return -1
-    byte: i64 = data[start + 1]
-    count: i64 = byte - ZERO
-    if count < 1 or count > 9:
-        return -1
-    pos: i64 = start + 2
-    byte = data[pos]
-    while byte != RETURN:
-        if byte < ZERO or byte > NINE or count >= MAX_ELEMENTS:
-            return -1
-        count = count * 10 + byte - ZERO
-        pos += 1
-        if pos == size:
-            return -1
-        byte = data[pos]
-    pos += 1
-    if pos == size or data[pos] != LINE_FEED:
-        return -1
-    pos += 1
-    while count > 0:
-        if size - pos < SHORTEST or data[pos] != DOLLAR:
-            return -1
-        byte = data[pos + 1]
-        length: i64 = byte - ZERO
-        if length < 0 or length > 9:
-            return -1
-        pos += 2
-        byte = data[pos]
-        while byte != RETURN:
-            if byte < ZERO or byte > NINE or length == 0 or length >= MAX_ELEMENTS:
-                return -1
-            length = length * 10 + byte - ZERO
-            pos += 1
-            if pos == size:
-                return -1
-            byte = data[pos]
-        pos += 2
-        if size - pos < length + 2 or data[pos - 1] != LINE_FEED:
-            return -1
-        argv.append(data[pos : pos + length])
-        pos += length + 2
-        count -= 1
-    return pos
 
 
 def word_end(data: bytes, start: i64) -> i64:
@@ -170,10 +110,6 @@ def _digits(number: i64) -> i64:
         number //= 10
         digits += 1
     return digits
-
-
-COMPILED: Final = not isinstance(cut, FunctionType)
-"""Whether requests are best taken to pieces here; interpreted that is left to hiredis."""
 
 
 class Framer:
