@@ -185,10 +185,10 @@ def acl_setuser(client: Client, argv: list[bytes]) -> Reply:
         raise RedisError(ACL_USER_NAME)
     try:
         client.server.access.set_user(name, joined(words), client)
-    except UnmatchedError as error:
-        raise RedisError(acl_unmatched(words[error.at])) from None
-    except RefusedRuleError as error:
-        raise RedisError(acl_rule_refused(error.rule, error.reason)) from None
+    except UnmatchedError as open_end:
+        raise RedisError(acl_unmatched(words[open_end.at])) from None
+    except RefusedRuleError as refused:
+        raise RedisError(acl_rule_refused(refused.rule, refused.reason)) from None
     return OK
 
 

@@ -256,8 +256,8 @@ class Declarations:
         self._seen.add(words[0])
         try:
             rules = joined([to_bytes(word) for word in words[1:]])
-        except UnmatchedError as error:
-            raise _refusal(words, error.at, "Wrong format") from None
+        except UnmatchedError as open_end:
+            raise _refusal(words, open_end.at, "Wrong format") from None
         user = User(to_bytes(words[0]), self._catalog)
         for place, rule in enumerate(rules):
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from redloop.engine.command import Command
+from redloop.engine.command import CATEGORIES, Command
 from redloop.patterns import Pattern, compile_pattern
 
 READ: Final = 1
@@ -192,10 +192,9 @@ class Selector:
     def _change_commands(self, allowed: bool, name: str) -> None:
         catalog = self.catalog
         if name.startswith("@"):
-            members = catalog.category(name[1:])
-            if not members:
+            if name[1:] not in CATEGORIES:
                 raise RuleError(UNKNOWN_COMMAND)
-            self._switch(members, allowed)
+            self._switch(catalog.category(name[1:]), allowed)
         elif name in catalog.commands:
             self._switch([name, *catalog.families[name]], allowed)
         else:
