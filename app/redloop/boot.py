@@ -33,8 +33,8 @@ log = logging.getLogger("redloop.boot")
 
 EXPIRE_SLICE_NS = 1_500_000
 """Longest stretch of active expiry before the loop gets its turn, in nanoseconds."""
-SWEEP_SEGMENTS = 8
-"""Dropped segments freed in one turn of the loop."""
+SWEEP_OBJECTS = 4096
+"""Dropped objects freed in one turn of the loop: a millisecond."""
 
 
 class BootError(Exception):
@@ -147,7 +147,7 @@ class Instance:
             self._loop.call_later(0.004, self._expire)
 
     def _sweep(self) -> None:
-        if self.server.keyspace.sweep(SWEEP_SEGMENTS):
+        if self.server.keyspace.trash.sweep(SWEEP_OBJECTS):
             self._loop.call_soon(self._sweep)
 
 

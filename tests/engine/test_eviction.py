@@ -28,7 +28,7 @@ class SoMuchEach(Readings):
         return BASE + self._taken()
 
     def _taken(self) -> int:
-        keys = sum([database.size for database in self.keyspace.databases]) + sum([len(segment.values) for segment in self.keyspace.trash])
+        keys = sum([database.size for database in self.keyspace.databases]) + self.keyspace.trash.waiting()
         return int(keys) * KEY
 
     def blocks(self) -> int:

@@ -140,7 +140,7 @@ def test_the_file_holds_the_beginning(seed: int) -> None:
         elif luck < 0.05:
             clock.advance(random.randrange(500))
             server.expire_some(10**9)
-        keyspace.sweep(1)
+        keyspace.trash.sweep(1000)
         if random.random() < 0.3:
             pieces.append(form.flush())
     form.end()

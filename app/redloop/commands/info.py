@@ -232,8 +232,8 @@ def memory_fields(report: Report) -> Fields:
         ("mem_allocator", os.environ.get("PYTHONMALLOC", "pymalloc")),
         ("mem_overhead_db_hashtable_rehashing", 0),
         ("active_defrag_running", 0),
-        ("lazyfree_pending_objects", sum([len(segment.values) for segment in server.keyspace.trash])),
-        ("lazyfreed_objects", server.keyspace.swept),
+        ("lazyfree_pending_objects", server.keyspace.trash.waiting()),
+        ("lazyfreed_objects", server.keyspace.trash.swept),
     ]
 
 

@@ -35,6 +35,7 @@ PATIENT: Final = 10
 UNLIMITED: Final = 100
 """maxmemory-eviction-tenacity: 50 microseconds for each step up to PATIENT, from there 15 % more with each, at UNLIMITED no limit."""
 FOREVER: Final = 1 << 60
+SWEEP_OBJECTS: Final = 1024
 NEVER: Final = -1
 
 
@@ -158,7 +159,7 @@ class Eviction:
         self._readings = self.memory.count
         self._input_mark = self.server.statistics.bytes_in
         self._freed = 0
-        self._changes_mark = keyspace.dirty + keyspace.swept
+        self._changes_mark = keyspace.dirty + keyspace.trash.swept
 
     # --- making room -------------------------------------------------------------------------------------------------------------
 
@@ -170,7 +171,7 @@ class Eviction:
         begun = self.clock.monotonic_ns()
         deadline: i64 = begun + self._slice_ns
         while keyspace.trash and self._excess() > 0:
-            keyspace.sweep(1)
+            keyspace.trash.sweep(SWEEP_OBJECTS)
             self._measure()
             if self.clock.monotonic_ns() > deadline:
                 self._go_on_later()
@@ -182,7 +183,7 @@ class Eviction:
             if more:
                 self._go_on_later()
                 return True
-        if self._excess() > 0 and self._changes_mark != keyspace.dirty + keyspace.swept:
+        if self._excess() > 0 and self._changes_mark != keyspace.dirty + keyspace.trash.swept:
             self._measure()
         short = self._excess() > 0
         self._note(short)

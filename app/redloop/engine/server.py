@@ -205,7 +205,7 @@ class Server:
         self.keyspace.listeners = tuple([other for other in self.keyspace.listeners if other != listener])
 
     def _propagate_expiry(self, database: Database, key: bytes) -> None:
-        self.effects.also(database.index, [b"DEL", key])
+        self.effects.also(database.index, [b"UNLINK" if self.config.lazyfree_lazy_expire else b"DEL", key])
 
     def _propagate_field_expiry(self, database: Database, key: bytes, fields: list[bytes]) -> None:
         self.effects.also(database.index, [b"HDEL", key, *fields])

@@ -24,6 +24,7 @@ from redloop.events import EXPIRED, FLUSHED, KEY_MISS, NEW, SWAPPED
 from redloop.keyspace.due_fields import DueFields
 from redloop.keyspace.scanning import Orders
 from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK, SPARSE, Segment
+from redloop.keyspace.trash import Trash
 from redloop.values.hash import NEVER, Hash
 
 # What an access to a key leaves behind: nothing, the key's time of use (LRU), a counter that decays (LFU), or the time of use of its whole
@@ -83,10 +84,8 @@ class Keyspace:
         self.expired: i64 = 0
         self.evicted: i64 = 0
         self.expired_fields: i64 = 0
-        self.swept: i64 = 0
 
-        # Dropped segments, freed in slices by a timer: freeing millions of objects at once would stall the loop.
-        self.trash: list[Segment] = []
+        self.trash = Trash()
 
     def notify(self, database: Database, key: bytes, event_class: int, event: bytes) -> None:
         """Tells the listeners of an event that changed nothing (a miss, a new key)."""
@@ -115,13 +114,7 @@ class Keyspace:
         self.expired = 0
         self.evicted = 0
         self.expired_fields = 0
-        self.swept = 0
-
-    def sweep(self, segments: int) -> bool:
-        """Frees up to that many dropped segments; True while more are left."""
-        for _ in range(min(segments, len(self.trash))):
-            self.swept += len(self.trash.pop().values)
-        return bool(self.trash)
+        self.trash.swept = 0
 
 
 class Database:
@@ -300,8 +293,10 @@ class Database:
         self.size += 1
         if stamp is not None:
             segment.accessed[key] = stamp
-        if isinstance(value, Hash) and value.soonest < NEVER:
-            self.due_fields.watch(key, value.soonest)
+        if not isinstance(value, bytes):
+            segment.mixed = True
+            if isinstance(value, Hash) and value.soonest < NEVER:
+                self.due_fields.watch(key, value.soonest)
         if due >= 0:
             if not segment.expires or due < segment.soonest:
                 segment.soonest = due
@@ -327,6 +322,8 @@ class Database:
     def _store(self, segment: Segment, key: bytes, value: object) -> None:
         values = segment.values
         before: i64 = len(values)
+        if segment.mixed:
+            self.keyspace.trash.add(values.get(key))
         values[key] = value
         if self.keyspace.touch_mode == TOUCH_SEGMENT:
             segment.used = self.clock.seconds
@@ -334,8 +331,10 @@ class Database:
             segment.accessed[key] = self.clock.seconds // 60 << 8 | LFU_FIRST
         else:
             segment.accessed[key] = self.clock.second
-        if isinstance(value, Hash) and value.soonest < NEVER:
-            self.due_fields.watch(key, value.soonest)
+        if not isinstance(value, bytes):
+            segment.mixed = True
+            if isinstance(value, Hash) and value.soonest < NEVER:
+                self.due_fields.watch(key, value.soonest)
         after: i64 = len(values)
         if after != before:
             self.size += 1
@@ -358,7 +357,9 @@ class Database:
     def _discard(self, segment: Segment, key: bytes) -> None:
         if segment.expires and key in segment.expires:
             self.volatile -= 1
-        segment.discard(key)
+        value = segment.discard(key)
+        if segment.mixed:
+            self.keyspace.trash.add(value)
         self.size -= 1
         left: i64 = len(segment.values)
         if left & 15 == 0:
@@ -532,7 +533,7 @@ class Database:
             prepare(self, None)
         self.keyspace.notify(self, b"", FLUSHED, b"flushdb")
         dropped = self.size
-        self.keyspace.trash.extend(self.segments())
+        self.keyspace.trash.add_segments(self.segments())
         self._reset()
         return dropped
 

@@ -36,6 +36,7 @@ class Segment:
         self.accessed: dict[bytes, object] = {}  # int, unboxed only when it is asked for
         self.used: int = 0
         self.changes: i64 = 0
+        self.mixed = False  # holds, or held, values that are no strings
         self.depth: i64 = depth
         self.soonest: int = 0
 
@@ -61,6 +62,8 @@ class Segment:
         high.soonest = self.soonest
         low.used = self.used
         high.used = self.used
+        low.mixed = self.mixed
+        high.mixed = self.mixed
         return low, high
 
     def absorb(self, other: Segment) -> None:
@@ -70,6 +73,7 @@ class Segment:
         self.expires.update(other.expires)
         self.accessed.update(other.accessed)
         self.used = max(self.used, other.used)
+        self.mixed = self.mixed or other.mixed
         self.depth -= 1
         self.changes += 1
 
@@ -80,11 +84,12 @@ class Segment:
             self.accessed = self.accessed.copy()
             self.expires = self.expires.copy()
 
-    def discard(self, key: bytes) -> None:
-        """Drops `key`, which is present, and all that stands beside it."""
-        del self.values[key]
+    def discard(self, key: bytes) -> object:
+        """Drops `key`, which is present, and all that stands beside it; returns its value."""
+        value = self.values.pop(key)
         self.changes += 1
         if self.accessed:
             self.accessed.pop(key, None)
         if self.expires:
             self.expires.pop(key, None)
+        return value

@@ -55,6 +55,10 @@ class PendingEntries:
     def __len__(self) -> int:
         return self.count
 
+    def rows(self) -> list[object]:
+        """The two rows, for who frees them."""
+        return [self.ids, self._deliveries]
+
     def get(self, ident: int) -> Pending | None:
         """The delivery of an entry, None if it is not pending."""
         position = self._place(ident)
