@@ -24,7 +24,7 @@ FLOORS = [
     "engine",
     "replication cluster scripting",
     "commands",
-    "listening daemon boot __main__",
+    "tls listening daemon boot __main__",
 ]
 DISTRIBUTIONS = {"lzf": "python-neo-lzf", "mypy_extensions": "mypy-extensions"}  # not called as what is imported from it
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}

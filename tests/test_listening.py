@@ -111,7 +111,7 @@ def test_an_address_may_be_missing_if_it_says_so() -> None:
     config = settings(bind=["127.0.0.1", "-1.2.3.4"])
 
     async def scene(listening: Listening) -> None:
-        assert len(listening.doors) == 1
+        assert len(listening.tcp_gate.doors) == 1
 
     play(config, scene)
     config = settings(bind=["127.0.0.1", "1.2.3.4"])
@@ -137,7 +137,7 @@ def test_a_new_port_replaces_the_old_one() -> None:
         assert await greeting("127.0.0.1", new) == b"hello"
         assert is_closed(old)
         config.change([("port", "0")])
-        assert listening.doors == []
+        assert listening.tcp_gate.doors == []
 
     play(config, scene)
 
@@ -199,7 +199,7 @@ def test_silent_peers_are_asked_after_tcp_keepalive_seconds() -> None:
     config = settings(tcp_keepalive=60)
 
     async def scene(listening: Listening) -> None:
-        sock = listening.doors[0].sock
+        sock = listening.tcp_gate.doors[0].sock
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL) == 20
         config.change([("tcp-keepalive", "0")])

@@ -94,6 +94,8 @@ class Instance:
             log.log(NOTICE, "Ready to accept connections tcp")
         if self.config.unixsocket:
             log.log(NOTICE, "Ready to accept connections unix")
+        if self.config.tls_port:
+            log.log(NOTICE, "Ready to accept connections tls")
 
     async def stopped(self) -> None:
         """Waits until `stop` was called and everything is closed."""
@@ -231,7 +233,7 @@ def _announce(config: Config) -> None:
         log.warning("%s", remark)
     config.remarks.clear()
     FORMATTER.role = "M"
-    log.log(NOTICE, "Running mode=standalone, port=%d.", config.port)
+    log.log(NOTICE, "Running mode=standalone, port=%d.", config.port or config.tls_port)
 
 
 __all__ = ["BootError", "Instance", "run"]

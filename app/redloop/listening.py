@@ -1,4 +1,4 @@
-"""Listening: the sockets on which connections come in, as port, bind and unixsocket say, now and after CONFIG SET.
+"""Listening: the sockets on which connections come in, as port, tls-port, bind and unixsocket say, now and after CONFIG SET.
 
 Sockets are bound at once, so that a port in use is an error where it is asked for; the loop takes them over in its next turn. New addresses
 replace the old ones: these are closed first, since `*` and `127.0.0.1` on one port exclude each other, and opened again if the new ones
@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 
 from redloop.config import Config, ConfigError
+from redloop.tls import Tls, TlsError
 
 log = logging.getLogger("redloop.listening")
 
@@ -33,6 +34,7 @@ MISSING = frozenset(
     }
 )
 """What the system says of an address it does not have."""
+PORT_REFUSED = "Unable to listen on this port. Check server logs."
 SPARE_DESCRIPTORS = 32
 """Files a server has open beside its clients."""
 
@@ -42,20 +44,83 @@ class ListenError(Exception):
 
 
 class Door:
-    """One listening socket, and the loop's server for it once the loop has taken it over."""
+    """One listening socket, and what serves it: a server of the loop's once that has taken it over, or a task that lets people in."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.server: asyncio.Server | None = None
-        self.opening: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def close(self) -> None:
-        if self.opening is not None:
-            self.opening.cancel()
+        if self.task is not None:
+            self.task.cancel()
         if self.server is not None:
             self.server.close()
         else:
             self.sock.close()
+
+
+class Gate:
+    """The doors of one port, on every address of bind: to `tls` where there is one, else to what `accept` makes."""
+
+    def __init__(self, config: Config, accept: Callable[[], asyncio.Protocol], tls: Tls | None = None) -> None:
+        self.config = config
+        self.accept = accept
+        self.tls = tls
+        self.doors: list[Door] = []
+        self.opened: tuple[int, list[str]] = (0, [])  # the port and the addresses
+
+    def open(self, port: int, addresses: list[str]) -> None:
+        """Binds. Raises ListenError, and has then nothing open."""
+        config = self.config
+        self.opened = (port, addresses)
+        if not port:
+            return
+        for address in addresses:
+            host = address.removeprefix("-")
+            try:
+                sock = _bound_tcp(host, port, config.tcp_backlog)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                if not isinstance(error, socket.gaierror):
+                    reason = f"bind: {reason}"
+                log.warning("Warning: Could not create server TCP listening socket %s:%d: %s", host, port, reason)
+                if address.startswith("-") and error.errno in MISSING:
+                    continue
+                self.close()
+                raise ListenError(f"Failed listening on port {port} ({'tls' if self.tls else 'tcp'}), aborting.") from None
+            keep_alive(sock, config.tcp_keepalive)
+            self.doors.append(Door(sock))
+
+    def reopen(self, port: int, addresses: list[str]) -> None:
+        """Closes, and opens what is wanted now. Raises ListenError, and has then open again what was before."""
+        before = self.opened
+        if before == (port, addresses):
+            return
+        self.close()
+        try:
+            self.open(port, addresses)
+        except ListenError:
+            with contextlib.suppress(ListenError):
+                self.open(*before)
+            raise
+        finally:
+            self.serve()
+
+    def serve(self) -> None:
+        """Lets people in from the next turn of the loop on."""
+        loop = asyncio.get_running_loop()
+        for door in self.doors:
+            door.task = loop.create_task(self._take_over(door) if self.tls is None else self.tls.serve(door.sock))
+
+    async def _take_over(self, door: Door) -> None:
+        loop = asyncio.get_running_loop()
+        door.server = await loop.create_server(self.accept, sock=door.sock, backlog=self.config.tcp_backlog)
+
+    def close(self) -> None:
+        for door in self.doors:
+            door.close()
+        self.doors = []
 
 
 class Listening:
@@ -64,100 +129,80 @@ class Listening:
     def __init__(self, config: Config, accept: Callable[[], asyncio.Protocol]) -> None:
         self.config = config
         self.accept = accept
-        self.loop = asyncio.get_running_loop()
-        self.doors: list[Door] = []  # on TCP
+        self.tls = Tls(config, accept)
+        self.tcp_gate = Gate(config, accept)
+        self.tls_gate = Gate(config, accept, self.tls)
         self.unix_door: Door | None = None
-        self._opened: tuple[int, list[str]] = (0, [])  # the port and addresses of the doors
 
     async def open(self) -> None:
         """Opens everything, and from then on follows the configuration. Raises ListenError."""
         config = self.config
-        self._open_tcp()
-        if config.unixsocket:
-            try:
+        try:
+            if config.tls_port:
+                self._configure_tls()
+            self.tcp_gate.open(config.port, config.bind)
+            self.tls_gate.open(config.tls_port, config.bind)
+            if config.unixsocket:
                 self.unix_door = Door(_bound_unix(config.place(config.unixsocket), config.unixsocketperm, config.tcp_backlog))
-            except ListenError:
-                self.close()
-                raise
-        if not self.doors and self.unix_door is None:
+        except ListenError:
+            self.close()
+            raise
+        if not self.tcp_gate.doors and not self.tls_gate.doors and self.unix_door is None:
             raise ListenError("Configured to not listen anywhere, exiting.")
-        for door in self.doors:
-            await self._take_over(door)
+        self.tcp_gate.serve()
+        self.tls_gate.serve()
         if self.unix_door is not None:
-            await self._take_over(self.unix_door)
+            loop = asyncio.get_running_loop()
+            self.unix_door.server = await loop.create_unix_server(self.accept, sock=self.unix_door.sock, backlog=config.tcp_backlog)
         config.on_change("port", self._change_port)
+        config.on_change("tls-port", self._change_tls_port)
         config.on_change("bind", self._change_bind)
         config.on_change("tcp-keepalive", self._keep_alive)
+        self.tls.follow()
 
     def close(self) -> None:
-        for door in self.doors:
-            door.close()
-        self.doors = []
+        self.tls.close()
+        self.tcp_gate.close()
+        self.tls_gate.close()
         if self.unix_door is not None:
             self.unix_door.close()
             self.unix_door = None
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.config.place(self.config.unixsocket))
 
-    def _open_tcp(self) -> None:
-        config = self.config
-        self._opened = (config.port, config.bind)
-        if not config.port:
-            return
-        for address in config.bind:
-            try:
-                sock = _bound_tcp(address.removeprefix("-"), config.port, config.tcp_backlog)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                if not isinstance(error, socket.gaierror):
-                    reason = f"bind: {reason}"
-                host = address.removeprefix("-")
-                log.warning("Warning: Could not create server TCP listening socket %s:%d: %s", host, config.port, reason)
-                if address.startswith("-") and error.errno in MISSING:
-                    continue
-                for door in self.doors:
-                    door.close()
-                self.doors = []
-                raise ListenError(f"Failed listening on port {config.port} (tcp), aborting.") from None
-            keep_alive(sock, config.tcp_keepalive)
-            self.doors.append(Door(sock))
+    def _configure_tls(self) -> None:
+        try:
+            self.tls.configure()
+        except TlsError as error:
+            log.warning("%s", error)
+            raise ListenError("Failed to configure TLS. Check logs for more info.") from None
 
     def _change_port(self) -> None:
-        self._reopen("Unable to listen on this port. Check server logs.")
+        try:
+            self.tcp_gate.reopen(self.config.port, self.config.bind)
+        except ListenError:
+            raise ConfigError(PORT_REFUSED) from None
+
+    def _change_tls_port(self) -> None:
+        if self.config.tls_port:
+            self.tls.change()
+        try:
+            self.tls_gate.reopen(self.config.tls_port, self.config.bind)
+        except ListenError:
+            raise ConfigError(PORT_REFUSED) from None
 
     def _change_bind(self) -> None:
-        self._reopen("Failed to bind to specified addresses.")
-
-    def _reopen(self, refusal: str) -> None:
-        config = self.config
-        if self._opened == (config.port, config.bind):
-            return
-        before = self._opened
-        for door in self.doors:
-            door.close()
-        self.doors = []
+        before = self.tcp_gate.opened
         try:
-            self._open_tcp()
+            self.tcp_gate.reopen(self.config.port, self.config.bind)
+            self.tls_gate.reopen(self.config.tls_port, self.config.bind)
         except ListenError:
-            wanted = (config.port, config.bind)
-            config.port, config.bind = before
             with contextlib.suppress(ListenError):
-                self._open_tcp()
-            config.port, config.bind = wanted
-            raise ConfigError(refusal) from None
-        finally:
-            for door in self.doors:
-                door.opening = self.loop.create_task(self._take_over(door))
-
-    async def _take_over(self, door: Door) -> None:
-        backlog = self.config.tcp_backlog
-        if door is self.unix_door:
-            door.server = await self.loop.create_unix_server(self.accept, sock=door.sock, backlog=backlog)
-        else:
-            door.server = await self.loop.create_server(self.accept, sock=door.sock, backlog=backlog)
+                self.tcp_gate.reopen(*before)
+            raise ConfigError("Failed to bind to specified addresses.") from None
 
     def _keep_alive(self) -> None:
-        for door in self.doors:
+        for door in self.tcp_gate.doors + self.tls_gate.doors:
             keep_alive(door.sock, self.config.tcp_keepalive)
 
 

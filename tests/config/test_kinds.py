@@ -133,8 +133,8 @@ def test_a_value_is_taken_and_shown(name: str, word: str, shown: str) -> None:
         ("proc-title-template", "{bogus}", NO_TITLE),
         ("proc-title-template", "{title", NO_TITLE),
         ("cluster-announce-hostname", "a b", "Hostnames may only contain alphanumeric characters, hyphens or dots"),
+        ("tls-cluster", "yes", "tls-cluster is not supported: what redloop connects to itself it speaks to without TLS"),
         ("cluster-announce-hostname", "a" * 256, "Hostnames must be less than 256 characters"),
-        ("tls-port", "1", "tls-port is not supported: there is no TLS"),
     ],
 )
 def test_a_value_is_refused(name: str, word: str, reason: str) -> None:

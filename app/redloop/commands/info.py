@@ -115,7 +115,7 @@ def server_fields(report: Report) -> Fields:
         ("process_id", os.getpid()),
         ("process_supervised", config.supervised),
         ("run_id", server.run_id),
-        ("tcp_port", config.port),
+        ("tcp_port", config.port or config.tls_port),
         ("server_time_usec", server.clock.now_us()),
         ("uptime_in_seconds", uptime_ms // 1000),
         ("uptime_in_days", uptime_ms // DAY_MS),
@@ -138,10 +138,13 @@ def server_fields(report: Report) -> Fields:
 def _listeners(server: Server) -> list[str]:
     config = server.config
     found: list[str] = []
+    addresses = "".join([f",bind={address}" for address in config.bind])
     if config.port:
-        found.append("".join(["name=tcp", *[f",bind={address}" for address in config.bind], f",port={config.port}"]))
+        found.append(f"name=tcp{addresses},port={config.port}")
     if config.unixsocket:
         found.append(f"name=unix,bind={config.unixsocket}")
+    if config.tls_port:
+        found.append(f"name=tls{addresses},port={config.tls_port}")
     return found
 
 

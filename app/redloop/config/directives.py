@@ -86,8 +86,8 @@ _YES_NO_LOCAL: Final = OneOf("no", "yes", "local")
 _ONE_THREAD: Final = "one thread runs everything"
 _NO_JEMALLOC: Final = "CPython manages the memory"
 _NO_FORK: Final = "snapshots are taken without a child process"
-_TLS: Final = "there is no TLS"
-_NO_TLS: Final = "it only matters to TLS"
+_NO_OUTGOING_TLS: Final = "what redloop connects to itself it speaks to without TLS"
+_SESSION_CACHE: Final = "OpenSSL's own measure holds"
 _NO_CLUSTER: Final = "it only matters to cluster mode"
 _NO_SIGNAL_HANDLERS: Final = "Python reports its own crashes"
 
@@ -104,7 +104,7 @@ DIRECTIVES: Final[tuple[Directive, ...]] = (
     Directive("timeout", _NATURAL),
     Directive("maxclients", Integer(1, (1 << 32) - 1)),
     Directive("max-new-connections-per-cycle", Integer(1, 1000), idle="the event loop accepts connections in its own measure"),
-    Directive("max-new-tls-connections-per-cycle", Integer(1, 1000), idle=_NO_TLS),
+    Directive("max-new-tls-connections-per-cycle", Integer(1, 1000), idle="the event loop accepts connections in its own measure"),
     Directive("socket-mark-id", Integer(0, (1 << 32) - 1), IMMUTABLE, idle="sockets are not marked"),
     # limits on a client
     Directive("client-query-buffer-limit", Memory(MB)),
@@ -112,26 +112,26 @@ DIRECTIVES: Final[tuple[Directive, ...]] = (
     Directive("maxmemory-clients", MemoryOrPercent()),
     Directive("proto-max-bulk-len", Memory(MB)),
     # tls
-    Directive("tls-port", _PORT, refused=_TLS),
-    Directive("tls-cluster", _YES_NO, refused=_TLS),
-    Directive("tls-replication", _YES_NO, refused=_TLS),
-    Directive("tls-auth-clients", OneOf("no", "yes", "optional"), idle=_NO_TLS),
-    Directive("tls-prefer-server-ciphers", _YES_NO, idle=_NO_TLS),
-    Directive("tls-session-caching", _YES_NO, idle=_NO_TLS),
-    Directive("tls-session-cache-size", _NATURAL, idle=_NO_TLS),
-    Directive("tls-session-cache-timeout", _NATURAL, idle=_NO_TLS),
-    Directive("tls-cert-file", _TEXT, idle=_NO_TLS),
-    Directive("tls-key-file", _TEXT, idle=_NO_TLS),
-    Directive("tls-key-file-pass", _TEXT, SENSITIVE, idle=_NO_TLS),
-    Directive("tls-client-cert-file", _TEXT, idle=_NO_TLS),
-    Directive("tls-client-key-file", _TEXT, idle=_NO_TLS),
-    Directive("tls-client-key-file-pass", _TEXT, SENSITIVE, idle=_NO_TLS),
-    Directive("tls-dh-params-file", _TEXT, idle=_NO_TLS),
-    Directive("tls-ca-cert-file", _TEXT, idle=_NO_TLS),
-    Directive("tls-ca-cert-dir", _TEXT, idle=_NO_TLS),
-    Directive("tls-protocols", _TEXT, idle=_NO_TLS),
-    Directive("tls-ciphers", _TEXT, idle=_NO_TLS),
-    Directive("tls-ciphersuites", _TEXT, idle=_NO_TLS),
+    Directive("tls-port", _PORT),
+    Directive("tls-cluster", _YES_NO, refused=_NO_OUTGOING_TLS),
+    Directive("tls-replication", _YES_NO, refused=_NO_OUTGOING_TLS),
+    Directive("tls-auth-clients", OneOf("no", "yes", "optional")),
+    Directive("tls-prefer-server-ciphers", _YES_NO),
+    Directive("tls-session-caching", _YES_NO),
+    Directive("tls-session-cache-size", _NATURAL, idle=_SESSION_CACHE),
+    Directive("tls-session-cache-timeout", _NATURAL, idle=_SESSION_CACHE),
+    Directive("tls-cert-file", _TEXT),
+    Directive("tls-key-file", _TEXT),
+    Directive("tls-key-file-pass", _TEXT, SENSITIVE),
+    Directive("tls-client-cert-file", _TEXT, idle=_NO_OUTGOING_TLS),
+    Directive("tls-client-key-file", _TEXT, idle=_NO_OUTGOING_TLS),
+    Directive("tls-client-key-file-pass", _TEXT, SENSITIVE, idle=_NO_OUTGOING_TLS),
+    Directive("tls-dh-params-file", _TEXT),
+    Directive("tls-ca-cert-file", _TEXT),
+    Directive("tls-ca-cert-dir", _TEXT),
+    Directive("tls-protocols", _TEXT),
+    Directive("tls-ciphers", _TEXT),
+    Directive("tls-ciphersuites", _TEXT),
     # the process
     Directive("daemonize", _YES_NO, IMMUTABLE),
     Directive("supervised", OneOf("upstart", "systemd", "auto", "no"), IMMUTABLE),
