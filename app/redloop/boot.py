@@ -11,23 +11,28 @@ import gc
 import logging
 import os
 import platform
+import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from redloop import __version__, commands, compiled  # noqa: F401  # declares the commands
 from redloop.clock import Clock
 from redloop.config import Config
 from redloop.daemon import PidFile, Supervisor, daemonize, install_signals
 from redloop.engine.acl.access import AccessError
-from redloop.engine.connection import Connection
+from redloop.engine.client import Client
+from redloop.engine.connection import Connection, describe
 from redloop.engine.cron import Timer
 from redloop.engine.durability import Durability, DurabilityError
 from redloop.engine.features import install
 from redloop.engine.limits import Limits
+from redloop.engine.peer import Peer
 from redloop.engine.server import REDIS_VERSION, Server
 from redloop.errors import SHUTDOWN_FAILED, RedisError
 from redloop.listening import ListenError, Listening, fit_descriptors, follow_maxclients
 from redloop.logs import FORMATTER, LEVELS, NOTICE, configure
+from redloop.scripting.scripts import Scripts
 
 log = logging.getLogger("redloop.boot")
 
@@ -55,6 +60,7 @@ class Instance:
         self.stopping = False
         self._stopping: asyncio.Task[None] | None = None
         self._cron_handle: asyncio.TimerHandle | None = None
+        self._adopting: set[asyncio.Task[Any]] = set()
         self._paced: list[Timer] = []  # run hz times a second
 
     async def start(self) -> None:
@@ -63,7 +69,11 @@ class Instance:
         server.defer = self._loop.call_soon
         server.later = self._later
         server.shutdown = self._shutdown
+        server.doors = self.listening.plain_sockets
+        server.admit = self._admit
+        server.adopt = self._adopt
         install(server)
+        server.scripts = Scripts(server)
         try:
             server.access.start()
         except AccessError as error:
@@ -128,6 +138,26 @@ class Instance:
 
     def _connection(self) -> Connection:
         return Connection(self.limits.admit)
+
+    def _admit(self, sock: socket.socket, peer: Peer) -> Client | None:
+        """A client on a socket that the loop does not know yet."""
+        describe(peer, sock, sock.getpeername(), sock.getsockname())
+        return self.limits.admit(peer)
+
+    def _adopt(self, client: Client, sock: socket.socket, rest: bytes) -> None:
+        """Gives the loop the socket of a client, and what is still to be sent there."""
+
+        def connected(peer: Peer) -> Client:
+            client.peer = peer
+            if rest:
+                peer.write(rest)
+            if client.closing:
+                peer.close()
+            return client
+
+        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: Connection(connected), sock))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
 
     def _later(self, ms: int, callback: Callable[[], None]) -> object:
         return self._loop.call_later(max(ms, 0) / 1000, callback)

@@ -331,6 +331,56 @@ WATCH_INSIDE_MULTI: Final = "ERR WATCH inside MULTI is not allowed"
 NOT_IN_MULTI: Final = "ERR Command not allowed inside a transaction"
 NOSCRIPT: Final = "NOSCRIPT No matching script. Please use EVAL."
 FUNCTION_NOT_FOUND: Final = "ERR Function not found"
+UNKILLABLE: Final = (
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill "
+    "the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+SCRIPT_FLUSH_OPTION: Final = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+SCRIPT_DEBUG_OPTION: Final = "ERR Use SCRIPT DEBUG YES/SYNC/NO"
+SCRIPT_BAD_SHEBANG: Final = "ERR Invalid script shebang"
+SCRIPT_WRITES_IN_RO: Final = "ERR Can not execute a script with write flag using *_ro command."
+SCRIPT_UNKNOWN_COMMAND: Final = "ERR Unknown Redis command called from script"
+SCRIPT_WRONG_ARITY: Final = "ERR Wrong number of args calling Redis command from script"
+SCRIPT_NOT_ALLOWED: Final = "ERR This Redis command is not allowed from script"
+SCRIPT_READ_ONLY: Final = "ERR Write commands are not allowed from read-only scripts."
+SCRIPT_NO_ARGUMENTS: Final = "ERR Please specify at least one argument for this redis lib call"
+SCRIPT_ARGUMENT_TYPE: Final = "ERR Lua redis lib command arguments must be strings or integers"
+# What the functions of `redis` say, as Lua is given it.
+SCRIPT_KILLED: Final = b"ERR Script killed by user with SCRIPT KILL..."
+SCRIPT_LOG_ARGUMENTS: Final = b"ERR redis.log() requires two arguments or more."
+SCRIPT_LOG_NUMBER: Final = b"ERR First argument must be a number (log level)."
+SCRIPT_LOG_LEVEL: Final = b"ERR Invalid log level."
+SCRIPT_SHA_ARGUMENTS: Final = b"ERR wrong number of arguments"
+SCRIPT_RESP_ARGUMENTS: Final = b"ERR redis.setresp() requires one argument."
+SCRIPT_RESP_VERSION: Final = b"ERR RESP version must be 2 or 3."
+SCRIPT_REPL_ARGUMENTS: Final = b"ERR redis.set_repl() requires one argument."
+SCRIPT_REPL_FLAGS: Final = b"ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."
+SCRIPT_ACL_COMMAND: Final = b"ERR Invalid command passed to redis.acl_check_cmd()"
+
+
+def acl_failure_in_script(refusal: str) -> str:
+    return f"NOPERM ACL failure in script: {refusal.removeprefix('NOPERM ')}"
+
+
+def script_does_not_compile(reason: str) -> str:
+    return f"ERR Error compiling script (new function): {reason}"
+
+
+def script_failed(text: str, sha: bytes, source: str, line: str) -> str:
+    return f"{text} script: {sha.decode()}, on {source}:{line}."
+
+
+def unexpected_script_engine(word: bytes) -> str:
+    return f"ERR Unexpected engine in script shebang: {quote(word)}"
+
+
+def unexpected_script_flag(flag: bytes) -> str:
+    return f"ERR Unexpected flag in script shebang: {quote(flag)}"
+
+
+def unknown_script_option(word: bytes) -> str:
+    return f"ERR Unknown lua shebang option: {quote(word)}"
+
 
 # -- expiry and blocking ---------------------------------------------------------------------------------------------
 

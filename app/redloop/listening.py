@@ -177,6 +177,11 @@ class Listening:
             log.warning("%s", error)
             raise ListenError("Failed to configure TLS. Check logs for more info.") from None
 
+    def plain_sockets(self) -> list[socket.socket]:
+        """The sockets that listen for connections without TLS."""
+        doors = [*self.tcp_gate.doors, self.unix_door] if self.unix_door is not None else self.tcp_gate.doors
+        return [door.sock for door in doors]
+
     def _change_port(self) -> None:
         try:
             self.tcp_gate.reopen(self.config.port, self.config.bind)

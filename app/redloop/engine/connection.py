@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from redloop.engine.client import Client
 from redloop.engine.peer import Peer
@@ -57,17 +57,22 @@ def _peer(wire: asyncio.Transport) -> Peer:
     peer.pause_reading = wire.pause_reading
     peer.resume_reading = wire.resume_reading
     peer.pending = wire.get_write_buffer_size
-    sock = wire.get_extra_info("socket")
+    describe(peer, wire.get_extra_info("socket"), wire.get_extra_info("peername"), wire.get_extra_info("sockname"))
+    peer.plain = wire.get_extra_info("sslcontext") is None
+    return peer
+
+
+def describe(peer: Peer, sock: Any, name: Any, own_name: Any) -> None:
+    """What the socket tells: the names are those of its two ends."""
     peer.fd = sock.fileno()
     if sock.family == getattr(socket, "AF_UNIX", None):
         peer.unix = True
-        peer.local_address = f"{wire.get_extra_info('sockname')}:0"
+        peer.local_address = f"{own_name}:0"
         peer.address = peer.local_address
     else:
-        peer.address = _address(wire.get_extra_info("peername"))
+        peer.address = _address(name)
         peer.local = peer.address.startswith(("127.", "[::1]"))
-        peer.local_address = _address(wire.get_extra_info("sockname"))
-    return peer
+        peer.local_address = _address(own_name)
 
 
 def _address(name: tuple[str, int]) -> str:

@@ -483,7 +483,7 @@ class Durability:
         """The disk began to fail or recovered, fell behind or caught up."""
         server = self.server
         if self.aof.error is not None:
-            server.add_guard(self._refuse_writes)
+            server.add_guard(self._refuse_writes, inner=True)
         else:
             server.remove_guard(self._refuse_writes)
         if self.aof.congested:

@@ -65,6 +65,14 @@ class Effects:
             self.commit()
         return True
 
+    def mark(self) -> int:
+        """Where the unit ends now, for `forget`."""
+        return len(self._unit)
+
+    def forget(self, mark: int) -> None:
+        """Takes back what was collected since."""
+        del self._unit[mark:]
+
     def commit(self, whole: bool = True) -> None:
         """Hands the unit to the sinks; `whole`: all of it is to happen or nothing."""
         unit = self._unit

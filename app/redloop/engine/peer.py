@@ -36,4 +36,5 @@ class Peer:
         self.local_address = ""
         self.fd = -1
         self.unix = False
+        self.plain = True  # what is on the socket is what the client reads: no TLS
         self.local = True

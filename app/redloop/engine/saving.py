@@ -246,7 +246,7 @@ class Saving:
     def _set_guard(self) -> None:
         config = self.server.config
         if self._failed and config.save and config.stop_writes_on_bgsave_error:
-            self.server.add_guard(refuse_writes)
+            self.server.add_guard(refuse_writes, inner=True)
         else:
             self.server.remove_guard(refuse_writes)
 

@@ -7,6 +7,7 @@ I/O: `boot` opens sockets and files and hands connections in.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from random import Random
 from typing import Any, Final, Protocol
@@ -21,6 +22,7 @@ from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
 from redloop.engine.latency import LatencyMonitor
 from redloop.engine.memory import MemoryUse
+from redloop.engine.peer import Peer
 from redloop.engine.slowlog import SlowLog
 from redloop.engine.statistics import SAMPLE_MS, Statistics
 from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
@@ -48,6 +50,14 @@ def _cannot_stop(_save: bool | None, _force: bool) -> None:
     raise RedisError("ERR this server is held by a program and ends with it")
 
 
+def _admit_nobody(_sock: socket.socket, _peer: Peer) -> None:
+    return None
+
+
+def _adopt_nobody(_client: Any, _sock: socket.socket, _rest: bytes) -> None:
+    return None
+
+
 def _never(_ms: int, _callback: Callable[[], None]) -> object:
     return None
 
@@ -71,6 +81,7 @@ class Server:
 
         # Plug-ins, empty until switched on.
         self.guards: tuple[Any, ...] = ()
+        self.inner_guards: tuple[Any, ...] = ()  # those that scripts' commands pass as well; they raise or let pass
         self.observers: tuple[Any, ...] = ()
         self.effects = Effects()
         self.recording = False
@@ -93,6 +104,10 @@ class Server:
         self.tracking: Any = None  # engine.tracking's caching clients
         self.eviction: Any = None  # engine.eviction's limit on memory
         self.access: Any = None  # engine.acl's access control
+        self.scripts: Any = None  # scripting's cache and runtime
+        self.doors: Callable[[], list[socket.socket]] = list  # the listening sockets
+        self.admit: Callable[[socket.socket, Peer], Any] = _admit_nobody  # makes a client
+        self.adopt: Callable[[Any, socket.socket, bytes], None] = _adopt_nobody  # gives the socket of one to the loop
         self._to_flush: list[Any] = []
 
         # Timers.
@@ -162,15 +177,18 @@ class Server:
 
     # --- plug-ins ----------------------------------------------------------------------------------------------------------------
 
-    def add_guard(self, guard: Any) -> None:
-        """Checks every later command of every client with `guard(client, command, argv)`."""
+    def add_guard(self, guard: Any, inner: bool = False) -> None:
+        """Checks every later command of every client with `guard(client, command, argv)`; `inner`: also those that scripts call."""
         if guard not in self.guards:
             self.guards = (*self.guards, guard)
             self._refresh_guards()
+        if inner and guard not in self.inner_guards:
+            self.inner_guards = (*self.inner_guards, guard)
 
     def remove_guard(self, guard: Any) -> None:
         """Takes a guard away."""
         self.guards = tuple([other for other in self.guards if other != guard])
+        self.inner_guards = tuple([other for other in self.inner_guards if other != guard])
         self._refresh_guards()
 
     def _refresh_guards(self) -> None:

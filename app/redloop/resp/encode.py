@@ -209,7 +209,7 @@ def _encode_rare(reply: object, out: list[bytes], resp3: bool) -> None:
         else:
             out.append(b"$%d\r\n%b\r\n" % (len(reply.text), reply.text))
     elif isinstance(reply, BigNumber):
-        text = b"%d" % reply.value
+        text = reply.text
         out.append(b"(%b\r\n" % text if resp3 else b"$%d\r\n%b\r\n" % (len(text), text))
     elif isinstance(reply, bytearray):
         encode(bytes(reply), out, resp3)

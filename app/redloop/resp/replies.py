@@ -69,10 +69,10 @@ class Attributed:
 
 
 class BigNumber:
-    """An integer beyond 64 bits: a big number in RESP3, a bulk string in RESP2."""
+    """An integer beyond 64 bits, or what a script takes for one: a big number in RESP3, a bulk string in RESP2."""
 
-    def __init__(self, value: int) -> None:
-        self.value = value
+    def __init__(self, value: int | bytes) -> None:
+        self.text = value if isinstance(value, bytes) else b"%d" % value
 
 
 class Mark:
