@@ -359,7 +359,7 @@ SCRIPT_ACL_COMMAND: Final = b"ERR Invalid command passed to redis.acl_check_cmd(
 
 
 def acl_failure_in_script(refusal: str) -> str:
-    return f"NOPERM ACL failure in script: {refusal.removeprefix('NOPERM ')}"
+    return f"ERR ACL failure in script: {refusal.removeprefix('NOPERM ')}"
 
 
 def script_does_not_compile(reason: str) -> str:

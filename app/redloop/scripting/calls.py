@@ -110,7 +110,7 @@ class Calls:
                 return self.refuse(SCRIPT_UNKNOWN_COMMAND)
         argc = len(argv)
         if argc < command.min_args or argc > command.max_args:
-            return self.refuse(SCRIPT_UNKNOWN_COMMAND if command.subcommands is not None else SCRIPT_WRONG_ARITY)
+            return self.refuse(SCRIPT_WRONG_ARITY)
         flags = command.flags
         if flags & NOSCRIPT:
             return self.refuse(SCRIPT_NOT_ALLOWED)
