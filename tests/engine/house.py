@@ -62,6 +62,13 @@ class House:
         while self._deferred:
             self._deferred.pop(0)()
 
+    def turn(self) -> bool:
+        """One turn of the loop: what was put off before it; False if there was nothing."""
+        waiting, self._deferred[:] = self._deferred[:], []
+        for callback in waiting:
+            callback()
+        return bool(waiting)
+
     def slow(self, name: str, milliseconds: int) -> None:
         """From now on the command takes so long, each time."""
         command = self.server.find_command([word.encode() for word in name.split()])

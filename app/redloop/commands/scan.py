@@ -5,16 +5,67 @@ A SCAN cursor is a position in the order of the keys' hashes (`Database.scan`), 
 
 from __future__ import annotations
 
+from typing import Final, cast
+
+from mypy_extensions import i64
+
 from redloop.engine.client import Client
 from redloop.engine.command import READONLY, TOUCHES_ARBITRARY_KEYS, family
 from redloop.engine.options import Options
+from redloop.engine.slices import Work, may_slice, work_off
 from redloop.errors import INVALID_CURSOR, NOVALUES_ONLY_HSCAN, SYNTAX, RedisError
+from redloop.keyspace.database import Database
+from redloop.keyspace.segment import POSITION_BITS, POSITION_MASK
 from redloop.numbers import as_cursor
 from redloop.patterns import Pattern, compile_pattern
-from redloop.resp.replies import Reply
+from redloop.resp.encode import array_header, encode_items
+from redloop.resp.replies import NOTHING, Reply
 from redloop.values.types import type_name
 
 command = family("generic")
+
+SLICED_FROM: Final = 20_000
+"""Keys of a database above which KEYS is worked off in slices."""
+SEGMENTS_AT_ONCE: Final = 8
+
+
+class KeysInSlices(Work):
+    """KEYS, some segments at a time."""
+
+    def __init__(self, database: Database, pattern: Pattern) -> None:
+        self.database = database
+        self.pattern = pattern
+        self.position: i64 = 0
+        self.count: i64 = 0
+        self.pieces: list[bytes] = []
+
+    def advance(self) -> bool:
+        for _ in range(SEGMENTS_AT_ONCE):
+            if self.position > POSITION_MASK:
+                return False
+            self._take()
+        return True
+
+    def _take(self) -> None:
+        """Takes the keys that match from the position to the end of a segment's range."""
+        segment, end = self.database.segment_at(self.position)
+        found = self.database.keys_of(segment)
+        bits: i64 = POSITION_BITS - segment.depth
+        if (self.position >> bits) << bits != self.position:  # two segments have become one meanwhile
+            found = [key for key in found if hash(key) & POSITION_MASK >= self.position]
+        self.position = end
+        if not self.pattern.everything:
+            found = self.pattern.select(found)
+        if found:
+            self.count += len(found)
+            encoded: list[bytes] = []
+            encode_items(cast(list[object], found), encoded, resp3=False)
+            self.pieces.append(b"".join(encoded))
+
+    def reply(self, out: list[bytes], resp3: bool) -> None:
+        out.append(array_header(self.count))
+        out.extend(self.pieces)
+
 
 @command(
     "KEYS pattern",
@@ -24,6 +75,9 @@ command = family("generic")
 )
 def keys(client: Client, argv: list[bytes]) -> Reply:
     pattern = compile_pattern(argv[1])
+    if client.db.size > SLICED_FROM and may_slice(client):
+        work_off(client, argv, KeysInSlices(client.db, pattern))
+        return NOTHING
     found = client.db.keys()
     return found if pattern.everything else pattern.select(found)
 

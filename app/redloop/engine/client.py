@@ -58,6 +58,8 @@ PARKED_OUTPUT: Final = 4
 """Its replies are not read."""
 PARKED_DISK: Final = 8
 """It writes faster than the disk does."""
+PARKED_LONG: Final = 16
+"""Its command is worked off in slices."""
 PARKED_UNREAD: Final = PARKED_OUTPUT | PARKED_DISK
 """The reasons for which its socket is not read either."""
 GREEDY: Final = 128 * 1024

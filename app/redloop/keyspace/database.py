@@ -479,13 +479,16 @@ class Database:
     def keys(self) -> list[bytes]:
         """Every key that is not due, in the order of position."""
         found: list[bytes] = []
-        now = self.clock.ms
         for segment in self.segments():
-            if segment.expires:
-                found.extend([key for key in segment.values if segment.expires.get(key, now + 1) > now])
-            else:
-                found.extend(segment.values)
+            found.extend(self.keys_of(segment))
         return found
+
+    def keys_of(self, segment: Segment) -> list[bytes]:
+        """The keys of a segment that are not due."""
+        if not segment.expires:
+            return list(segment.values)
+        now = self.clock.ms
+        return [key for key in segment.values if segment.expires.get(key, now + 1) > now]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """At least `count` keys from position `cursor` on, if as many are left, and the position to go on from (0: that was all).
