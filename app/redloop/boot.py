@@ -38,6 +38,8 @@ log = logging.getLogger("redloop.boot")
 
 EXPIRE_SLICE_NS = 1_500_000
 """Longest stretch of active expiry before the loop gets its turn, in nanoseconds."""
+EXPIRE_PAUSE_S = 0.002
+"""And how long that turn is, while more keys are due."""
 SWEEP_OBJECTS = 4096
 """Dropped objects freed in one turn of the loop: a millisecond."""
 
@@ -61,6 +63,7 @@ class Instance:
         self._stopping: asyncio.Task[None] | None = None
         self._cron_handle: asyncio.TimerHandle | None = None
         self._adopting: set[asyncio.Task[Any]] = set()
+        self._expiring = False  # a slice of active expiry is to follow the last one
         self._paced: list[Timer] = []  # run hz times a second
 
     async def start(self) -> None:
@@ -174,9 +177,15 @@ class Instance:
         self._cron_handle = self._loop.call_later(1 / self.config.hz, self._tick)
 
     def _expire(self) -> None:
+        if not self._expiring:
+            self._go_on_expiring()
+
+    def _go_on_expiring(self) -> None:
+        """A slice, and another one soon while keys are due."""
         self.server.clock.refresh()
-        if self.server.expire_some(EXPIRE_SLICE_NS):
-            self._loop.call_later(0.004, self._expire)
+        self._expiring = self.server.expire_some(EXPIRE_SLICE_NS)
+        if self._expiring:
+            self._loop.call_later(EXPIRE_PAUSE_S, self._go_on_expiring)
 
     def _sweep(self) -> None:
         if self.server.keyspace.trash.sweep(SWEEP_OBJECTS):

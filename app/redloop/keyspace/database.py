@@ -130,6 +130,7 @@ class Database:
         self._root = Segment(0)
         self.directory: list[Segment] = [self._root]
         self._depth: i64 = 0
+        self._deepest: i64 = 1  # segments of that depth
         self._shift: i64 = POSITION_BITS
         self._orders = Orders()
 
@@ -414,6 +415,8 @@ class Database:
         if segment.depth == self._depth:
             self._double()
         low, high = segment.split()
+        if low.depth == self._depth:
+            self._deepest += 2
         # The segment's run of directory entries is one aligned block; its halves go to the new two.
         run: i64 = 1 << (self._depth - segment.depth)
         first: i64 = ((position >> self._shift) // run) * run
@@ -429,6 +432,7 @@ class Database:
             doubled.append(segment)
         self.directory = doubled
         self._depth += 1
+        self._deepest = 0
         self._shift -= 1
 
     def _merge(self, segment: Segment, key: bytes) -> None:
@@ -442,18 +446,20 @@ class Database:
         buddy = self.directory[first ^ run]
         if segment.depth == 0 or buddy.depth != segment.depth or len(buddy.values) + len(segment.values) > SPARSE:
             return
+        if segment.depth == self._depth:
+            self._deepest -= 2
         segment.absorb(buddy)
         start: i64 = min(first, first ^ run)
         for step in range(2 * run):
             self.directory[start + step] = segment
-        while self._depth > 0 and self._halves_agree():
+        while self._depth > 0 and self._deepest == 0:
             self.directory = self.directory[::2]
             self._depth -= 1
             self._shift += 1
+            for left in self.segments():
+                if left.depth == self._depth:
+                    self._deepest += 1
         self._root = self.directory[0]
-
-    def _halves_agree(self) -> bool:
-        return all(self.directory[slot] is self.directory[slot + 1] for slot in range(0, len(self.directory), 2))
 
     def segment_at(self, position: int) -> tuple[Segment, int]:
         """The segment whose range holds `position`, and the position behind that range."""
@@ -545,6 +551,7 @@ class Database:
         self._root = Segment(0)
         self.directory = [self._root]
         self._depth = 0
+        self._deepest = 1
         self._shift = POSITION_BITS
         self.size = 0
         self.volatile = 0
@@ -558,6 +565,7 @@ class Database:
         self.directory, other.directory = other.directory, self.directory
         self._root, other._root = other._root, self._root
         self._depth, other._depth = other._depth, self._depth
+        self._deepest, other._deepest = other._deepest, self._deepest
         self._shift, other._shift = other._shift, self._shift
         self.size, other.size = other.size, self.size
         self.volatile, other.volatile = other.volatile, self.volatile

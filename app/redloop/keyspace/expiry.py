@@ -56,7 +56,10 @@ class ExpiryCycle:
                     segment = database.directory[self._slot]
                     self._slot += 1
                     if segment.expires and segment.soonest <= clock.ms:
+                        slots: i64 = len(database.directory)
                         database.reclaim(segment)
+                        if len(database.directory) < slots:  # it has shrunk
+                            self._slot = self._slot * len(database.directory) // slots
                         if clock.monotonic_ns() > deadline:
                             return True
             if not self._reclaim_fields(database, deadline):
