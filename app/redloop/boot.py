@@ -32,6 +32,7 @@ from redloop.engine.server import REDIS_VERSION, Server
 from redloop.errors import SHUTDOWN_FAILED, RedisError
 from redloop.listening import ListenError, Listening, fit_descriptors, follow_maxclients
 from redloop.logs import FORMATTER, LEVELS, NOTICE, configure
+from redloop.scripting.functions import Functions
 from redloop.scripting.scripts import Scripts
 
 log = logging.getLogger("redloop.boot")
@@ -77,6 +78,9 @@ class Instance:
         server.adopt = self._adopt
         install(server)
         server.scripts = Scripts(server)
+        functions = server.functions = Functions(server, server.scripts)
+        saving = self.durability.saving
+        saving.libraries, saving.take_library, saving.drop_libraries = functions.sources, functions.take, functions.flush
         try:
             server.access.start()
         except AccessError as error:

@@ -382,6 +382,78 @@ def unknown_script_option(word: bytes) -> str:
     return f"ERR Unknown lua shebang option: {quote(word)}"
 
 
+# -- functions -------------------------------------------------------------------------------------------------------
+
+LIBRARY_NO_METADATA: Final = "ERR Missing library metadata"
+LIBRARY_METADATA: Final = "ERR Invalid library metadata"
+LIBRARY_UNNAMED: Final = "ERR Library name was not given"
+LIBRARY_NAMED_TWICE: Final = "ERR Invalid metadata value, name argument was given multiple times"
+LIBRARY_EMPTY: Final = "ERR No functions registered"
+LIBRARY_NOT_FOUND: Final = "ERR Library not found"
+LIBRARY_NO_NAME: Final = "ERR library name argument was not given"
+FUNCTION_BAD_NAME: Final = (
+    "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
+)
+FUNCTION_FLUSH_OPTION: Final = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option"
+FUNCTION_POLICY: Final = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."
+FUNCTION_NUMKEYS: Final = "ERR Bad number of keys provided"
+# What Lua is given.
+FUNCTION_LOAD_TIMEOUT: Final = b"ERR FUNCTION LOAD timeout"
+REGISTER_LATE: Final = b"ERR redis.register_function can only be called on FUNCTION LOAD command"
+REGISTER_ARGUMENTS: Final = b"ERR wrong number of arguments to redis.register_function"
+REGISTER_SINGLE: Final = (
+    b"ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments)."
+)
+REGISTER_NAME: Final = b"ERR first argument to redis.register_function must be a string"
+REGISTER_SECOND: Final = b"ERR second argument to redis.register_function must be a function"
+REGISTER_KEY: Final = b"ERR named argument key given to redis.register_function is not a string"
+REGISTER_FUNCTION_NAME: Final = b"ERR function_name argument given to redis.register_function must be a string"
+REGISTER_DESCRIPTION: Final = b"ERR description argument given to redis.register_function must be a string"
+REGISTER_CALLBACK: Final = b"ERR callback argument given to redis.register_function must be a function"
+REGISTER_FLAGS: Final = b"ERR flags argument to redis.register_function must be a table representing function flags"
+REGISTER_FLAG: Final = b"ERR unknown flag given"
+REGISTER_ARGUMENT: Final = b"ERR unknown argument given to redis.register_function"
+REGISTER_NO_NAME: Final = b"ERR redis.register_function must get a function name argument"
+REGISTER_NO_CALLBACK: Final = b"ERR redis.register_function must get a callback argument"
+REGISTER_DUPLICATE: Final = b"ERR Function already exists in the library"
+
+
+def library_option(word: bytes) -> str:
+    return f"ERR Invalid metadata value given: {quote(word)}"
+
+
+def library_engine(name: bytes) -> str:
+    return f"ERR Engine '{quote(name)}' not found"
+
+
+def library_exists(name: bytes) -> str:
+    return f"ERR Library '{quote(name)}' already exists"
+
+
+def library_stands_in_the_way(name: bytes) -> str:
+    return f"ERR Library {quote(name)} already exists"
+
+
+def function_exists(name: bytes) -> str:
+    return f"ERR Function {quote(name)} already exists"
+
+
+def library_does_not_compile(reason: str) -> str:
+    return f"ERR Error compiling function: {reason}"
+
+
+def library_does_not_register(reason: str) -> str:
+    return f"ERR Error registering functions: {reason}"
+
+
+def function_option(word: bytes) -> str:
+    return f"ERR Unknown option given: {quote(word)}"
+
+
+def function_argument(word: bytes) -> str:
+    return f"ERR Unknown argument {quote(word)}"
+
+
 # -- expiry and blocking ---------------------------------------------------------------------------------------------
 
 EXPIRE_NX_WITH_OTHERS: Final = "ERR NX and XX, GT or LT options at the same time are not compatible"

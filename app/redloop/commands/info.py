@@ -168,6 +168,34 @@ def clients_fields(report: Report) -> Fields:
     ]
 
 
+def _scripting_fields(server: Server) -> Fields:
+    scripts, functions = server.scripts, server.functions
+    if scripts is None:
+        lua = texts = count = 0
+    else:
+        lua, texts, count = scripts.memory(), scripts.memory_of_scripts(), len(scripts)
+    if functions is None:
+        libraries_lua = sources = number = libraries = 0
+    else:
+        libraries_lua, sources = functions.memory(), functions.memory_of_sources()
+        number, libraries = functions.count(), len(functions.libraries)
+    return [
+        ("used_memory_lua", lua),
+        ("used_memory_vm_eval", lua),
+        ("used_memory_lua_human", human_bytes(lua)),
+        ("used_memory_scripts_eval", texts),
+        ("number_of_cached_scripts", count),
+        ("number_of_functions", number),
+        ("number_of_libraries", libraries),
+        ("used_memory_vm_functions", libraries_lua),
+        ("used_memory_vm_total", lua + libraries_lua),
+        ("used_memory_vm_total_human", human_bytes(lua + libraries_lua)),
+        ("used_memory_functions", sources),
+        ("used_memory_scripts", texts + sources),
+        ("used_memory_scripts_human", human_bytes(texts + sources)),
+    ]
+
+
 # --- memory ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -200,19 +228,7 @@ def memory_fields(report: Report) -> Fields:
         ("allocator_muzzy", 0),
         ("total_system_memory", machine),
         ("total_system_memory_human", human_bytes(machine)),
-        ("used_memory_lua", 0),
-        ("used_memory_vm_eval", 0),
-        ("used_memory_lua_human", "0B"),
-        ("used_memory_scripts_eval", 0),
-        ("number_of_cached_scripts", 0),
-        ("number_of_functions", 0),
-        ("number_of_libraries", 0),
-        ("used_memory_vm_functions", 0),
-        ("used_memory_vm_total", 0),
-        ("used_memory_vm_total_human", "0B"),
-        ("used_memory_functions", 0),
-        ("used_memory_scripts", 0),
-        ("used_memory_scripts_human", "0B"),
+        *_scripting_fields(server),
         ("maxmemory", config.maxmemory),
         ("maxmemory_human", human_bytes(config.maxmemory)),
         ("maxmemory_policy", config.maxmemory_policy),
@@ -285,7 +301,7 @@ def stats_fields(report: Report) -> Fields:
         ("expire_cycle_cpu_milliseconds", statistics.expiry_ns // 1_000_000),
         ("evicted_keys", keyspace.evicted),
         ("evicted_clients", 0),
-        ("evicted_scripts", 0),
+        ("evicted_scripts", server.scripts.evicted if server.scripts is not None else 0),
         ("total_eviction_exceeded_time", server.eviction.exceeded_ms()),
         ("current_eviction_exceeded_time", server.eviction.exceeding_ms()),
         ("keyspace_hits", keyspace.hits),

@@ -72,6 +72,7 @@ def memory_stats(client: Client, argv: list[bytes]) -> Reply:
     memory = server.memory
     used = memory.now()
     buffers = _buffers(client)
+    scripts, functions = server.scripts, server.functions
     flat: list[object] = [
         b"peak.allocated", memory.peak,
         b"total.allocated", used,
@@ -82,9 +83,9 @@ def memory_stats(client: Client, argv: list[bytes]) -> Reply:
         b"clients.normal", buffers,
         b"cluster.links", 0,
         b"aof.buffer", server.durability.aof.buffered() if server.durability is not None else 0,
-        b"lua.caches", 0,
-        b"functions.caches", 0,
-        b"script.VMs", 0,
+        b"lua.caches", scripts.memory_of_scripts() if scripts is not None else 0,
+        b"functions.caches", functions.memory_of_sources() if functions is not None else 0,
+        b"script.VMs", (scripts.memory() if scripts is not None else 0) + (functions.memory() if functions is not None else 0),
     ]  # fmt: skip
     keys = 0
     directories = 0

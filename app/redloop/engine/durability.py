@@ -316,7 +316,7 @@ class Durability:
         server = self.server
         config = server.config
         self.rewrite_as_rdb = config.aof_use_rdb_preamble
-        form = self.saving.form(base=True) if self.rewrite_as_rdb else CommandForm(config.aof_timestamp_enabled)
+        form = self.saving.form(base=True) if self.rewrite_as_rdb else CommandForm(config.aof_timestamp_enabled, self.saving.libraries())
         path = self.directory.path(f"temp-rewriteaof-bg-{os.getpid()}.aof")
         rewrite = Recording(self.files, path, server.keyspace, form, server.activity)
         rewrite.sync_as_it_grows = config.aof_rewrite_incremental_fsync

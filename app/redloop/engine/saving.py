@@ -39,6 +39,14 @@ def _no_rewrite() -> bool:
     return False
 
 
+def _forget(_code: bytes) -> None:
+    return None
+
+
+def _nothing() -> None:
+    return None
+
+
 class Saving:
     """The RDB file of one server."""
 
@@ -50,7 +58,9 @@ class Saving:
         self.loading: RdbFile | None = None
         self.scheduled = False
         self.asked_only = False  # save points count for nothing: what was loaded is of an earlier moment
-        self.libraries: list[bytes] = []  # sources of functions, kept as they were loaded
+        self.libraries: Callable[[], list[bytes]] = list  # the sources of functions
+        self.take_library: Callable[[bytes], None] = _forget  # one that was loaded; raises RdbError
+        self.drop_libraries: Callable[[], None] = _nothing
         self._loop = loop
         self._executor = executor
         self._task: asyncio.Task[None] | None = None
@@ -84,7 +94,7 @@ class Saving:
             (b"used-mem", b"%d" % server.memory.now()),
             (b"aof-base", b"1" if base else b"0"),
         ]
-        return RdbForm(server.config, server.keyspace, facts, self.libraries)
+        return RdbForm(server.config, server.keyspace, facts, self.libraries())
 
     def empty_base(self) -> bytes:
         """The base of an append-only file that begins with nothing."""
@@ -258,7 +268,7 @@ class Saving:
 
     def loader(self, preamble: bool, merge: bool = False) -> FileLoader:
         """What loads a file; `preamble`: one that begins an append-only file."""
-        loader = FileLoader(self.server.keyspace, self.server.config, preamble, self.libraries.append)
+        loader = FileLoader(self.server.keyspace, self.server.config, preamble, self.take_library)
         loader.merge = merge
         return loader
 
@@ -290,7 +300,7 @@ class Saving:
         if flush:
             for database in keyspace.databases:
                 database.clear()
-        self.libraries.clear()
+            self.drop_libraries()
         loader = self.loader(preamble=False, merge=merge)
         try:
             RdbFile(self.files, self.path(), loader, self.server.clock).load_at_once()

@@ -104,6 +104,7 @@ class Server:
         self.tracking: Any = None  # engine.tracking's caching clients
         self.eviction: Any = None  # engine.eviction's limit on memory
         self.access: Any = None  # engine.acl's access control
+        self.functions: Any = None  # scripting's libraries of functions
         self.scripts: Any = None  # scripting's cache and runtime
         self.doors: Callable[[], list[socket.socket]] = list  # the listening sockets
         self.admit: Callable[[socket.socket, Peer], Any] = _admit_nobody  # makes a client

@@ -23,17 +23,20 @@ ITEMS: Final = 64
 
 
 class CommandForm(Form):
-    """A snapshot as commands; `timestamp`: it begins with an annotation that tells the time."""
+    """A snapshot as commands; `timestamp`: it begins with an annotation that tells the time; `libraries`: the sources of functions."""
 
-    def __init__(self, timestamp: bool) -> None:
+    def __init__(self, timestamp: bool, libraries: list[bytes]) -> None:
         self.size = 0
         self._timestamp = timestamp
+        self._libraries = libraries
         self._parts: list[bytes] = []
         self._database = -1
 
     def begin(self, keyspace: Keyspace) -> None:
         if self._timestamp:
             self._add(b"#TS:%d\r\n" % (keyspace.clock.now_ms() // 1000))
+        for code in self._libraries:
+            self._add(encode_command([b"FUNCTION", b"LOAD", code]))
 
     def take(self, number: int, key: bytes, value: object, due: int, used: int) -> bool:
         if number != self._database:

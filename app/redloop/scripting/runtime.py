@@ -105,6 +105,8 @@ class Runtime:
         self.globals = inside[b"globals"]
         self.redis_calls = inside[b"redis_calls"]
         self._kept = inside[b"kept"]
+        self._stage = inside[b"stage"]
+        self._set_stage = inside[b"set_stage"]
         self._reserve()
         self.lua.gccollect()
         self._limit(self.memory_used())
@@ -118,6 +120,18 @@ class Runtime:
             numbers[key] = len(self._hosts)
             self._hosts.append(function)
         self._library(name, self.table_from(values), self.table_from(numbers), also)
+
+    def set_stage(self, functions: dict[bytes, Callable[..., object]], values: dict[bytes, object]) -> None:
+        """What a library of functions sees in place of the globals while it is loaded: a table `redis`."""
+        numbers: dict[bytes, int] = {}
+        for key, function in functions.items():
+            numbers[key] = len(self._hosts)
+            self._hosts.append(function)
+        self._set_stage(self.table_from(values), self.table_from(numbers))
+
+    def stage(self, on: bool) -> None:
+        """Puts that in their place, or them back."""
+        self._stage(on)
 
     def _call_host(self, number: int, *args: object) -> object:
         try:

@@ -543,6 +543,7 @@ end
 
 local globals = {}
 local environment = protect(globals)
+local front = debug.getmetatable(environment)
 local wrappers = assert(loadstring(wrapper_source, "=\1"))(real, shown, compile, environment, tampering, watch, seen, trace, bind)
 
 -- --- the globals ----------------------------------------------------------------------------------------------------------------
@@ -773,6 +774,25 @@ local function one_text(...)
   end
 end
 
+-- What a library of functions sees while it is loaded stands in place of the globals.
+local staged
+
+local function set_stage(values, functions)
+  local t = setmetatable({}, { __index = missing })
+  for key, value in next, values do
+    t[key] = value
+  end
+  for key, number in next, functions do
+    t[key] = host(number)
+  end
+  staged = setmetatable({ redis = protect(t) }, { __index = missing })
+end
+
+local function stage(on)
+  front.__index = on and staged or globals
+  real[environment] = front.__index
+end
+
 local function redis_calls()
   return {
     error_reply = function(...)
@@ -821,5 +841,5 @@ return {
     return compile(code, name, environment)
   end,
   run = run, run_with = run_with, call = call, call_with = call_with, fetch = fetch, library = library, redis_calls = redis_calls,
-  protect = protect, globals = globals, kept = kept,
+  stage = stage, set_stage = set_stage, protect = protect, globals = globals, kept = kept,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from redloop.engine.client import Client
@@ -34,6 +35,8 @@ from redloop.scripting.runtime import CompileError, Runtime, ScriptError
 
 log = logging.getLogger("redloop.scripting")
 
+Runner = Callable[[object, int, list[bytes]], Reply]
+
 MOST_EVALS: Final = 500
 
 NO_WRITES: Final = 1
@@ -53,14 +56,23 @@ FLAGS: Final = {
 }
 
 
-class Script:
+class Runnable:
+    """What can be run: a function of Lua, and what it is called where it fails; `shown`: the name of a function, "" for a script."""
+
+    def __init__(self, name: bytes, function: object, flags: int, shown: str = "") -> None:
+        self.name = name
+        self.function = function
+        self.flags = flags
+        self.shown = shown
+
+
+class Script(Runnable):
     """A compiled script."""
 
     def __init__(self, sha: bytes, source: bytes, function: object, flags: int) -> None:
+        super().__init__(sha, function, flags)
         self.sha = sha
         self.source = source
-        self.function = function
-        self.flags = flags
 
 
 def read_shebang(source: bytes) -> tuple[int, bytes]:
@@ -178,6 +190,13 @@ class Scripts:
 
     def run(self, client: Client, argv: list[bytes], script: Script, count: int, read_only: bool) -> Reply:
         """Runs a script for `client`; `argv[3:]` are `count` keys and the arguments. Errors are returned or raised."""
+        assert self._runtime is not None
+        return self.execute(client, argv, script, count, read_only, self._runtime.run, self.calls)
+
+    def execute(
+        self, client: Client, argv: list[bytes], script: Runnable, count: int, read_only: bool, runner: Runner, calls: Calls
+    ) -> Reply:
+        """The same for a script or a function: `runner` of a runtime runs it, whose calls come to `calls`."""
         flags = script.flags
         if not flags & LEGACY:
             if read_only and not flags & NO_WRITES:
@@ -187,22 +206,19 @@ class Scripts:
             elif not flags & ALLOW_OOM and self.server.eviction.out_of_memory and not client.obeyed:
                 raise RedisError(OOM)
         server = self.server
-        calls = self.calls
-        runtime = self._runtime
-        assert runtime is not None
         if server.observers:
             server.monitors.show(client, argv)
         calls.begin(client, read_only, bool(script.flags & (ALLOW_OOM | NO_WRITES)))
         effects = server.effects
         mark = effects.mark()
         effects.depth += 1
-        self.busy.begin(client, calls)
+        self.busy.begin(client, calls, script.shown)
         try:
-            reply = runtime.run(script.function, count, argv[3:])
+            reply = runner(script.function, count, argv[3:])
         except ScriptError as error:
             text = error.text
             if error.source and error.line:
-                text = script_failed(text, script.sha, error.source, error.line)
+                text = script_failed(text, script.name, error.source, error.line)
             return self._failed(client, text, error.counted)
         finally:
             if self.busy.end():  # the server ends with it, and keeps nothing of what it did
