@@ -124,6 +124,7 @@ class Instance:
         self.listening.close()
         if self._cron_handle is not None:
             self._cron_handle.cancel()
+        self.server.migrations.stop()
         await self.durability.stop()
         for client in list(self.server.clients.values()):
             client.close()

@@ -462,6 +462,17 @@ TIMEOUT_NOT_FLOAT: Final = "ERR timeout is not a float or out of range"
 TIMEOUT_NOT_INTEGER: Final = "ERR timeout is not an integer or out of range"
 TIMEOUT_NEGATIVE: Final = "ERR timeout is negative"
 TIMEOUT_OUT_OF_RANGE: Final = "ERR timeout is out of range"
+MIGRATE_KEYS: Final = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
+MIGRATE_CONNECTING: Final = "IOERR error or timeout connecting to the client"
+MIGRATE_WRITING: Final = "IOERR error or timeout writing to target instance"
+MIGRATE_READING: Final = "IOERR error or timeout reading from target instance"
+
+
+def migrate_refused(text: str) -> str:
+    """The server that keys go to answered with an error."""
+    return f"ERR Target instance replied with error: {text}"
+
+
 RESTORE_TTL: Final = "ERR Invalid TTL value, must be >= 0"
 RESTORE_IDLETIME: Final = "ERR Invalid IDLETIME value, must be >= 0"
 RESTORE_FREQ: Final = "ERR Invalid FREQ value, must be >= 0 and <= 255"

@@ -311,7 +311,7 @@ def stats_fields(report: Report) -> Fields:
         ("pubsubshard_channels", len(server.pubsub.shards.listeners)),
         ("latest_fork_usec", 0),
         ("total_forks", 0),
-        ("migrate_cached_sockets", 0),
+        ("migrate_cached_sockets", server.migrations.sockets()),
         ("slave_expires_tracked_keys", 0),
         ("active_defrag_hits", 0),
         ("active_defrag_misses", 0),

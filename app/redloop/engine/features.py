@@ -6,6 +6,7 @@ from redloop.engine.acl.access import AccessControl
 from redloop.engine.blocking import BlockedClients
 from redloop.engine.eviction import Eviction
 from redloop.engine.guards import Pause
+from redloop.engine.migration import Migrations
 from redloop.engine.monitor import Monitors
 from redloop.engine.notifications import Notifications
 from redloop.engine.pubsub import PubSub
@@ -25,6 +26,7 @@ def install(server: Server) -> None:
     server.monitors = Monitors(server)
     server.tracking = Tracking(server)
     server.eviction = Eviction(server)
+    server.migrations = Migrations(server)
     for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
         server.config.on_change(name, server.follow_use)
     server.follow_use()

@@ -109,6 +109,7 @@ class Server:
         self.doors: Callable[[], list[socket.socket]] = list  # the listening sockets
         self.admit: Callable[[socket.socket, Peer], Any] = _admit_nobody  # makes a client
         self.adopt: Callable[[Any, socket.socket, bytes], None] = _adopt_nobody  # gives the socket of one to the loop
+        self.migrations: Any = None  # engine.migration's moves
         self._to_flush: list[Any] = []
 
         # Timers.
