@@ -47,15 +47,15 @@ def config_get(client: Client, argv: list[bytes]) -> Reply:
     tips="request_policy:all_nodes response_policy:all_succeeded",
 )
 def config_set(client: Client, argv: list[bytes]) -> Reply:
-    if len(argv) % 2:
-        raise RedisError(SYNTAX)
     config = client.server.config
     pairs: list[tuple[str, str]] = []
-    for at in range(2, len(argv), 2):
+    for at in range(2, len(argv) - 1, 2):
         name = to_text(argv[at])
         pairs.append((name, to_text(argv[at + 1])))
         if config.is_sensitive(name):
             argv[at + 1] = REDACTED
+    if len(argv) % 2:
+        raise RedisError(SYNTAX)
     try:
         config.change(pairs, protected=_may_change_protected(client, config))
     except ConfigError as error:

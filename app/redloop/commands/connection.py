@@ -46,11 +46,11 @@ def select(client: Client, argv: list[bytes]) -> Reply:
 
 @command("AUTH [username] password", "Says who this connection is.", ALWAYS, since="1.0.0", complexity="O(N)", added={"6.0.0": "username"})
 def auth(client: Client, argv: list[bytes]) -> Reply:
-    if len(argv) > 3:
-        raise RedisError(SYNTAX)
     user = argv[1] if len(argv) == 3 else b"default"
     password = argv[-1]
-    argv[1] = argv[-1] = REDACTED
+    argv[1:] = [REDACTED] * (len(argv) - 1)  # first of all: a mistaken request may hold a password too
+    if len(argv) > 3:
+        raise RedisError(SYNTAX)
     if len(argv) == 2 and client.server.users.default.no_password:
         raise RedisError(NO_PASSWORD_SET)
     if not client.server.access.login(client, user, password, argv[0]):
@@ -66,7 +66,10 @@ def auth(client: Client, argv: list[bytes]) -> Reply:
 def hello(client: Client, argv: list[bytes]) -> Reply:
     version = 3 if client.resp3 else 2
     name: bytes | None = None
-    options = Options(argv, 1)
+    options = Options(list(argv), 1)
+    for place in range(1, len(argv) - 2):
+        if argv[place].upper() == b"AUTH":
+            argv[place + 1] = argv[place + 2] = REDACTED  # first of all: a mistaken request may hold a password too
     if options.more():
         version = parse_int(options.value(), "ERR Protocol version is not an integer or out of range")
         if version not in (2, 3):
@@ -76,7 +79,6 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
         match word.upper():
             case b"AUTH" if options.left() >= 2:
                 user, password = options.value(), options.value()
-                argv[options.at - 2] = argv[options.at - 1] = REDACTED
                 if not client.server.access.login(client, user, password, argv[0]):
                     raise RedisError(WRONGPASS)
             case b"SETNAME" if options.left() >= 1:

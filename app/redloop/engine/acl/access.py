@@ -30,6 +30,7 @@ FILE_AND_LINES: Final = (
     "to lead to configuration errors and security holes, please define either an ACL file or declare users directly in your redis.conf, "
     "but not both."
 )
+CRITICAL: Final = "Critical error while loading ACLs. Exiting."
 DUPLICATE: Final = "Duplicate user found. A user can only be defined once in config files"
 
 
@@ -145,18 +146,20 @@ class AccessControl:
         self._follow(self.users.default)
 
     def _silence(self, old: User, new: User, by: Client | None) -> None:
-        """Closes the clients of `old` that listen to what `new` may not, where the change takes something away at all."""
-        if _hears_as_much(old, new):
-            return
-        pubsub = self.server.pubsub
+        """Closes the clients of `old` that listen to what `new` may not."""
         for client in self._clients_of(old):
-            if not client.subscriptions:
-                continue
-            patterns: list[bytes] = pubsub.patterns.names(client)
-            channels: list[bytes] = [*pubsub.channels.names(client), *pubsub.shards.names(client)]
-            allowed = all(may_listen(new, pattern, True) for pattern in patterns)
-            if not allowed or not all(may_listen(new, channel, False) for channel in channels):
+            if self._hears_too_much(client, old, new):
                 self._expel(client, by)
+
+    def _hears_too_much(self, client: Client, old: User, new: User) -> bool:
+        """Whether it listens to what `new` may not. Nobody is asked where the change takes nothing away."""
+        if not client.subscriptions or _hears_as_much(old, new):
+            return False
+        pubsub = self.server.pubsub
+        patterns: list[bytes] = pubsub.patterns.names(client)
+        channels: list[bytes] = [*pubsub.channels.names(client), *pubsub.shards.names(client)]
+        allowed = all(may_listen(new, pattern, True) for pattern in patterns)
+        return not allowed or not all(may_listen(new, channel, False) for channel in channels)
 
     def _expel(self, client: Client, by: Client | None) -> None:
         """Takes the user away and hangs up: at once, or after its reply where it brought that about itself."""
@@ -191,12 +194,14 @@ class AccessControl:
     def _declare(self, name: bytes, rules: list[bytes]) -> None:
         """A `user` line of the configuration file: says all about that user."""
         if any(byte in b" \t\n\v\f\r\0" for byte in name):
-            raise AccessError("Spaces not allowed in ACL usernames")
+            log.warning("Spaces not allowed in ACL usernames")
+            raise AccessError(CRITICAL)
         try:
             user = self.users.changed(name, [b"reset", *joined(rules)])
         except RefusedRuleError as error:
             rule, title = error.rule.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape")
-            raise AccessError(f"Error loading ACL rule '{rule}' for the user named '{title}': {error.reason}") from None
+            log.warning("Error loading ACL rule '%s' for the user named '%s': %s", rule, title, error.reason)
+            raise AccessError(CRITICAL) from None
         self.users.take(user)
         if not user.enabled:
             log.log(
@@ -207,22 +212,24 @@ class AccessControl:
             )
 
     def load(self, by: Client | None) -> None:
-        """ACL LOAD: the users of the aclfile and no others. Raises AclFileError and leaves everything as it was."""
+        """ACL LOAD: the users of the aclfile and no others. Raises AclFileError and leaves everything as it was.
+
+        A connection goes on as the user of the same name, unless that is gone or may not hear what it listens to.
+        """
         found = read(self.users, self.path(), self.server.config.aclfile)
         default = found.pop(DEFAULT, None) or self.users.new_default()
-        old = self.users.by_name
         clients: list[Client] = list(self.server.clients.values())
-        self._silence(self.users.default, default, by)
         self.users.default.take(default)
         self.users.by_name = {DEFAULT: self.users.default, **found}
         for client in clients:
             if client.user is self.users.default:
                 continue
             user = found.get(client.user.name)
-            if user is None or user.describe() != old[client.user.name].describe():
+            if user is None or self._hears_too_much(client, client.user, user):
                 self._expel(client, by)
             else:
                 client.user = user
+                self._equip(client)
         self._follow(self.users.default)
 
     def save(self) -> None:
