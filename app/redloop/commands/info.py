@@ -300,7 +300,7 @@ def stats_fields(report: Report) -> Fields:
         ("expired_time_cap_reached_count", statistics.expiry_cut_short),
         ("expire_cycle_cpu_milliseconds", statistics.expiry_ns // 1_000_000),
         ("evicted_keys", keyspace.evicted),
-        ("evicted_clients", 0),
+        ("evicted_clients", statistics.clients_evicted),
         ("evicted_scripts", server.scripts.evicted if server.scripts is not None else 0),
         ("total_eviction_exceeded_time", server.eviction.exceeded_ms()),
         ("current_eviction_exceeded_time", server.eviction.exceeding_ms()),

@@ -50,6 +50,11 @@ UNLIMITED: Final = 1 << 40
 MAX_PENDING_OUTPUT: Final = 256 * 1024 * 1024
 """Bytes of replies a client may leave unread before its commands wait; a limit in client-output-buffer-limit closes it earlier."""
 
+CLIENT_BYTES: Final = 6000
+"""About what a client takes that sends nothing: itself, its connection and what they consist of."""
+QUEUED_BYTES: Final = 250
+"""About what a queued command takes beside the bytes of its arguments."""
+
 PARKED_BLOCKED: Final = 1
 """Waits for a key, or for replicas."""
 PARKED_PAUSED: Final = 2
@@ -80,6 +85,10 @@ class Transaction:
         self.queued: list[tuple[Command, list[bytes]]] = []
         self.size = 0  # bytes of their arguments
         self.broken = False
+
+    def memory_size(self) -> int:
+        """About the bytes of what is queued."""
+        return self.size + QUEUED_BYTES * len(self.queued)
 
 
 class Client:
@@ -759,13 +768,13 @@ class Client:
             ("qbuf", str(received)),
             ("qbuf-free", "0"),
             ("argv-mem", "0"),
-            ("multi-mem", "0"),
+            ("multi-mem", str(self.transaction.memory_size() if self.transaction is not None else 0)),
             ("rbs", "0"),
             ("rbp", "0"),
             ("obl", str(sum([len(piece) for piece in self.out]))),
             ("oll", str(len(self.held))),
             ("omem", str(owed)),
-            ("tot-mem", str(received + owed)),
+            ("tot-mem", str(self.memory_size())),
             ("events", "rw" if self.peer.pending() else "r"),
             ("cmd", self.last_command.name if self.last_command is not None else "NULL"),
             ("user", self.user.title()),
@@ -777,9 +786,15 @@ class Client:
         ]
         return " ".join([f"{field}={value}" for field, value in fields])
 
+    def memory_size(self) -> int:
+        """About the bytes it takes, with what has come in, is owed and is queued."""
+        queued = self.transaction.memory_size() if self.transaction is not None else 0
+        return CLIENT_BYTES + self.input_size() + self.output_size() + queued
+
     def input_size(self) -> int:
         """Bytes received that no command has been made of yet."""
-        return int(self.queued) + len(self.chunk) - (self.position if self.chunk else 0) + len(self.inline)
+        rest = len(self.chunk) - (self.position if self.chunk else 0)
+        return int(self.queued) + rest + len(self.inline) + len(self.pieces)
 
     def output_size(self) -> int:
         """Bytes owed that the system has not taken yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redloop.engine.acl.access import AccessControl
 from redloop.engine.blocking import BlockedClients
+from redloop.engine.client_eviction import ClientEviction
 from redloop.engine.eviction import Eviction
 from redloop.engine.guards import Pause
 from redloop.engine.migration import Migrations
@@ -26,6 +27,7 @@ def install(server: Server) -> None:
     server.monitors = Monitors(server)
     server.tracking = Tracking(server)
     server.eviction = Eviction(server)
+    ClientEviction(server)
     server.migrations = Migrations(server)
     for name in ("maxmemory-policy", "lfu-log-factor", "lfu-decay-time"):
         server.config.on_change(name, server.follow_use)

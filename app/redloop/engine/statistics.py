@@ -54,6 +54,7 @@ class Statistics:
         self.connections_rejected: i64 = 0
         self.query_limit_disconnections: i64 = 0
         self.output_limit_disconnections: i64 = 0
+        self.clients_evicted: i64 = 0
 
         # Errors: replies by code, replies, and those that clients the server itself leads should never have got.
         self.errors: dict[str, int] = {}
