@@ -11,7 +11,7 @@ from typing import Final
 from redloop.engine.acl.selector import READ, WRITE, Selector
 from redloop.engine.acl.user import User
 from redloop.engine.command import NO_AUTH, Command
-from redloop.engine.keys import FoundKey, find_keys, takes_keys
+from redloop.engine.keys import FoundKey, find_keys, takes_keys, untold_keys
 from redloop.errors import NOPERM_CHANNEL, NOPERM_KEY, user_cannot_run, user_cannot_touch
 
 COMMAND: Final = 1
@@ -103,7 +103,7 @@ def keys_of(command: Command, argv: list[bytes]) -> list[FoundKey]:
     if not takes_keys(definition):
         return []
     try:
-        return find_keys(definition, argv)
+        return find_keys(definition, argv) + untold_keys(definition, argv)
     except ValueError:
         return []
 
