@@ -1,4 +1,4 @@
-"""ioredis, node-redis, and what is built on them (BullMQ, rate-limiter-flexible), as their own programs.
+"""ioredis, node-redis, and what is built on them (BullMQ, rate-limiter-flexible, redlock), as their own programs.
 
 The sessions are node/*.cjs, the packages come from npm into a cache folder.
 """
@@ -49,7 +49,7 @@ def node_modules() -> pathlib.Path:
         pytest.skip(f"npm install failed: {error}")
 
 
-SESSIONS = [("ioredis.cjs",), ("node_redis.cjs", "2"), ("node_redis.cjs", "3"), ("bullmq.cjs",), ("rate_limiter.cjs",)]
+SESSIONS = [("ioredis.cjs",), ("node_redis.cjs", "2"), ("node_redis.cjs", "3"), ("bullmq.cjs",), ("rate_limiter.cjs",), ("redlock.cjs",)]
 
 
 @pytest.mark.parametrize("words", SESSIONS, ids=" RESP".join)
