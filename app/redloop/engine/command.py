@@ -331,8 +331,7 @@ class Histogram:
             counts = self._counts
             if self._place >= len(counts):
                 counts.extend([0] * (self._place + 1 - len(counts)))
-            before: i64 = counts[self._place]
-            counts[self._place] = before + self._run
+            counts[self._place] += self._run
             self._run = 0
 
     def ranges(self) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 Lua asks `tick` every so many instructions. A short script is done before the first; from busy-reply-threshold on each look also serves
 the other clients by hand, since the loop cannot be entered again: their sockets are polled, what they sent is fed to them behind a guard
 that answers -BUSY, and the replies are sent at once. Who connects meanwhile is talked to on the bare socket, and becomes an ordinary
-connection when the script is over. Connections under TLS wait.
+connection when the script is over. Connections under TLS wait, and so does one that the loop had accepted but not yet handed to us.
 """
 
 from __future__ import annotations

@@ -135,6 +135,8 @@ class Calls:
             reply = self._call_apart(command, argv)
         if isinstance(reply, bytes):
             return reply if self.fits(len(reply)) else OUT_OF_MEMORY
+        if isinstance(reply, int) and not isinstance(reply, bool):
+            return reply
         return self.to_lua(reply)
 
     def _guard(self, command: Command, argv: list[bytes]) -> object:

@@ -77,13 +77,13 @@ class Host:
     def log(self, *args: object) -> None:
         if len(args) < 2:
             raise Wrong(SCRIPT_LOG_ARGUMENTS)
-        level = as_number(args[0])
-        if level is None:
+        if as_number(args[0]) is None:
             raise Wrong(SCRIPT_LOG_NUMBER)
+        level = as_int(args[0])
         if not 0 <= level < len(LEVELS):
             raise Wrong(SCRIPT_LOG_LEVEL)
         words = [as_text(arg) for arg in args[1:]]
-        log.log(LEVELS[int(level)], "%s", b" ".join([word for word in words if word is not None]).decode("utf-8", "replace"))
+        log.log(LEVELS[level], "%s", b" ".join([word for word in words if word is not None]).decode("utf-8", "replace"))
 
     def sha1hex(self, *args: object) -> bytes:
         if len(args) != 1:
@@ -93,15 +93,15 @@ class Host:
     def setresp(self, *args: object) -> None:
         if len(args) != 1:
             raise Wrong(SCRIPT_RESP_ARGUMENTS)
-        version = as_number(args[0])
-        if version is None or int(version) not in (2, 3):
+        version = as_int(args[0])
+        if version not in (2, 3):
             raise Wrong(SCRIPT_RESP_VERSION)
-        self.calls.client.resp3 = int(version) == 3
+        self.calls.client.resp3 = version == 3
 
     def set_repl(self, *args: object) -> None:
         if len(args) != 1:
             raise Wrong(SCRIPT_REPL_ARGUMENTS)
-        flags = int(as_number(args[0]) or 0)
+        flags = as_int(args[0])
         if flags & ~(KEPT | REPLICATED):
             raise Wrong(SCRIPT_REPL_FLAGS)
         self.calls.effects_to = flags
@@ -137,6 +137,14 @@ def as_text(value: object) -> bytes | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return b"%d" % value if isinstance(value, int) else number_text(value)
+
+
+def as_int(value: object) -> int:
+    """A number without its fraction, as C converts it; 0 for what is no number."""
+    number = as_number(value)
+    if number is None or not -2147483648 <= number <= 2147483647:
+        return 0 if number is None else -2147483648
+    return int(number)
 
 
 def as_number(value: object) -> float | None:

@@ -21,7 +21,7 @@ from lupa.lua51 import LuaError, LuaRuntime
 
 from redloop.errors import RedisError
 from redloop.resp.replies import BigNumber, Members, Pairs, Reply, Simple, Verbatim
-from redloop.scripting.tail_calls import without_tail_calls
+from redloop.scripting.tail_calls import TooManyParametersError, without_tail_calls
 
 log = logging.getLogger("redloop.scripting")
 
@@ -33,6 +33,7 @@ REFERENCES: Final = 8000
 DIRECT: Final = 200
 """Keys and arguments that are handed over one by one; more come as two tables."""
 CHUNK: Final = 4000
+NO_MEMORY: Final = "not enough memory"
 OUT_OF_MEMORY: Final = (True, 5)
 """The answer to Lua when a value does not fit."""
 
@@ -78,7 +79,12 @@ class Runtime:
         redis_call: Callable[..., object] = _no_call,
         tick: Callable[..., object] = _never_tick,
         libraries: Sequence[Callable[[LuaRuntime], None]] = (),
+        memory: int = MEMORY,
     ) -> None:
+        self._memory = memory
+        self._mark = 0  # bytes: what Python hands over must end below
+        self._crowded = 0  # bytes: from there on a collection comes first
+        self._full = False  # the script that runs holds nearly all it may, and a collection did not change that
         self.lua = LuaRuntime(
             encoding=None,
             source_encoding="latin-1",
@@ -86,7 +92,7 @@ class Runtime:
             register_eval=False,
             register_builtins=False,
             unpack_returned_tuples=True,
-            max_memory=MEMORY,
+            max_memory=memory,
         )
         self.memory_used: Callable[[], int] = self.lua.get_memory_used
         self.table_from: Callable[[object], object] = self.lua.table_from
@@ -155,7 +161,7 @@ class Runtime:
         try:
             answer = self._compile(code, name)
         except LuaError as error:
-            raise CompileError(str(error)) from None
+            raise CompileError(str(error) or NO_MEMORY) from None
         if isinstance(answer, tuple):
             raise CompileError(answer[1].decode("utf-8", "surrogateescape"))
         return answer
@@ -179,12 +185,14 @@ class Runtime:
     def _ended(self, runner: Callable[..., object], function: object, first: object, rest: Sequence[object]) -> Reply:
         try:
             answer = runner(function, first, *rest)
-        except LuaError as error:  # also a lack of memory, where it could not be told to the script
-            raise ScriptError(f"ERR {error}") from None
+        except LuaError as error:  # where it could not be told to the script: there is no memory for it
+            raise ScriptError(f"ERR {str(error) or NO_MEMORY}") from None
         except RecursionError:
             raise ScriptError("ERR reached lua stack limit") from None
         if not isinstance(answer, tuple):
             return _whole(answer) if isinstance(answer, float) else answer
+        if answer[1] == b"plain":
+            return [_whole(item) if isinstance(item, float) else item for item in answer[2:]]
         if answer[1] == b"items":
             return _Builder(answer, 2, self.resp3()).value()
         if answer[1] == b"many":
@@ -199,7 +207,7 @@ class Runtime:
                 got = self._fetch(first, min(count, first + CHUNK - 1))
                 tokens += got if isinstance(got, tuple) else (got,)
         except LuaError as error:
-            raise ScriptError(f"ERR {error}") from None
+            raise ScriptError(f"ERR {str(error) or NO_MEMORY}") from None
         return _Builder(tokens, 0, self.resp3()).value()
 
     # --- memory --------------------------------------------------------------------------------------------------------------------
@@ -208,8 +216,12 @@ class Runtime:
         """Whether that many bytes can be handed to the script that runs; asked before each value that is."""
         if self.memory_used() + size < self._mark:
             return True
+        if self._full:
+            return False
         self.lua.gccollect()
-        return self.memory_used() + size < self._mark
+        used = self.memory_used()
+        self._full = used > self._mark - self._memory // 8  # it would soon be asked again, and a collection takes its time
+        return used + size < self._mark
 
     def make_room(self, size: int) -> None:
         """Before a script runs: the limit counts from what is held by then, scripts and all."""
@@ -219,9 +231,10 @@ class Runtime:
             self._limit(self.memory_used() + size)
 
     def _limit(self, held: int) -> None:
-        self.lua.set_max_memory(held + MEMORY)
-        self._mark = held + MEMORY - ROOM
-        self._crowded = held + MEMORY // 2
+        self._full = False
+        self.lua.set_max_memory(held + self._memory)
+        self._mark = held + self._memory - ROOM
+        self._crowded = held + self._memory // 2
 
     def _reserve(self) -> None:
         references = [self.table_from(()) for _ in range(REFERENCES)]
@@ -230,7 +243,10 @@ class Runtime:
     def _mend(self, dump: bytes) -> object:
         if not self.fits(2 * len(dump)):
             return False
-        return without_tail_calls(dump)
+        try:
+            return without_tail_calls(dump)
+        except TooManyParametersError:
+            return True
 
 
 def _no() -> bool:

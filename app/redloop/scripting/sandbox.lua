@@ -15,7 +15,7 @@ local tick, mend, call_redis, call_host = ...
 local python, debug, string, table, math, coroutine = python, debug, string, table, math, coroutine
 local xpcall, error, type, select, unpack, next, tostring, loadstring, setmetatable, setfenv, collectgarbage =
   xpcall, error, type, select, unpack, next, tostring, loadstring, setmetatable, setfenv, collectgarbage
-local getinfo, sethook = debug.getinfo, debug.sethook
+local getinfo, sethook, has_metatable = debug.getinfo, debug.sethook, debug.getmetatable
 local byte, find, match, dump, concat = string.byte, string.find, string.match, string.dump, table.concat
 
 local READONLY = "Attempt to modify a readonly table"
@@ -190,9 +190,10 @@ local function compile(code, name, environment)
   local mended = invoke(mend, dump(f))
   if mended == false then
     refuse_memory()
-  elseif mended then
-    f = loadstring(mended, name)
+  elseif mended == true then
+    return nil, "too many parameters before '...'"
   end
+  f = loadstring(mended, name)
   return setfenv(f, environment)
 end
 
@@ -271,10 +272,10 @@ local function tampering()
 end
 
 local wrapper_source = [==[
-local real, shown, compile, environment, tampering, watch, seen, trace, bind = ...
-local MOST_RESULTS, LONGEST_PATTERN = 7998, 10000
-local insert, remove, sort, concat, find, match, gmatch, gsub = table.insert, table.remove, table.sort, table.concat,
-  string.find, string.match, string.gmatch, string.gsub
+local real, shown, compile, environment, tampering, watch, seen, trace, bind, OURS = ...
+local MOST_RESULTS, LONGEST_PATTERN, LONGEST_TEXT = 7998, 10000, 8 * 1024 * 1024
+local insert, remove, sort, concat, find, match, gmatch, gsub, dump = table.insert, table.remove, table.sort, table.concat,
+  string.find, string.match, string.gmatch, string.gsub, string.dump
 local create, wrap, resume, getinfo = coroutine.create, coroutine.wrap, coroutine.resume, debug.getinfo
 local floor, lua_random, lua_randomseed = math.floor, math.random, math.randomseed
 local loadstring, load, next, pairs, rawget, rawset, getmetatable, setmetatable, unpack, collectgarbage, xpcall, select, tonumber, type, error =
@@ -418,6 +419,14 @@ function W.gsub(s, p, ...)
   return gsub(s, p, ...)
 end
 
+-- Of ours as little is shown as of C functions.
+function W.dump(f, ...)
+  if type(f) == "function" and OURS[getinfo(f, "S").source] then
+    f = dump
+  end
+  return dump(f, ...)
+end
+
 function W.create(f, ...)
   if is_lua(f) then
     f = body(f)
@@ -451,8 +460,8 @@ function W.load(f, name, ...)
   if type(f) ~= "function" or (name ~= nil and type(name) ~= "string") then
     return load(f, name, ...)
   end
-  local pieces = {}
-  while true do
+  local pieces, size = {}, 0
+  while size < LONGEST_TEXT and #pieces < LONGEST_TEXT / 16 do
     local ok, piece = xpcall(f, trace)
     if not ok then
       return nil, piece
@@ -461,7 +470,7 @@ function W.load(f, name, ...)
     elseif type(piece) ~= "string" and type(piece) ~= "number" then
       return nil, "reader function must return a string"
     end
-    pieces[#pieces + 1] = piece
+    pieces[#pieces + 1], size = piece, size + #(piece .. "")
   end
   return compile(concat(pieces), name or "=(load)", environment)
 end
@@ -544,7 +553,7 @@ end
 local globals = {}
 local environment = protect(globals)
 local front = debug.getmetatable(environment)
-local wrappers = assert(loadstring(wrapper_source, "=\1"))(real, shown, compile, environment, tampering, watch, seen, trace, bind)
+local wrappers = assert(loadstring(wrapper_source, "=\1"))(real, shown, compile, environment, tampering, watch, seen, trace, bind, OURS)
 
 -- --- the globals ----------------------------------------------------------------------------------------------------------------
 
@@ -584,6 +593,15 @@ local CHUNK = 4000
 local DEEPEST = 200
 local pending -- what of a reply is still to be fetched
 
+-- The fields that make a table something else than an array; what a metatable says is not asked.
+local function fields(t)
+  if has_metatable(t) then
+    return rawget(t, "err"), rawget(t, "ok"), rawget(t, "double"), rawget(t, "map"), rawget(t, "set"), rawget(t, "big_number"),
+      rawget(t, "verbatim_string")
+  end
+  return t.err, t.ok, t.double, t.map, t.set, t.big_number, t.verbatim_string
+end
+
 -- A reply as a row of plain values: each is a letter and what belongs to it; behind the count of a collection come its items.
 local function flatten(value, out, n, depth)
   local kind = type(value)
@@ -604,51 +622,39 @@ local function flatten(value, out, n, depth)
     out[n + 1], out[n + 2] = "e", "ERR reached lua stack limit"
     return n + 2
   end
-  local field = rawget(value, "err")
-  if type(field) == "string" then
-    out[n + 1], out[n + 2] = "e", field
+  local err, ok, double, map, set, big_number, verbatim = fields(value)
+  if type(err) == "string" then
+    out[n + 1], out[n + 2] = "e", err
     return n + 2
-  end
-  field = rawget(value, "ok")
-  if type(field) == "string" then
-    out[n + 1], out[n + 2] = "+", field
+  elseif type(ok) == "string" then
+    out[n + 1], out[n + 2] = "+", ok
     return n + 2
-  end
-  field = rawget(value, "double")
-  if type(field) == "number" then
-    out[n + 1], out[n + 2] = "d", field
+  elseif type(double) == "number" then
+    out[n + 1], out[n + 2] = "d", double
     return n + 2
-  end
-  field = rawget(value, "map")
-  if type(field) == "table" then
+  elseif type(map) == "table" then
     local at, count = n + 2, 0
     n = at
-    for k, v in next, field do
+    for k, v in next, map do
       n = flatten(v, out, flatten(k, out, n, depth + 1), depth + 1)
       count = count + 1
     end
     out[at - 1], out[at] = "%", count
     return n
-  end
-  field = rawget(value, "set")
-  if type(field) == "table" then
+  elseif type(set) == "table" then
     local at, count = n + 2, 0
     n = at
-    for k in next, field do
+    for k in next, set do
       n = flatten(k, out, n, depth + 1)
       count = count + 1
     end
     out[at - 1], out[at] = "~", count
     return n
-  end
-  field = rawget(value, "big_number")
-  if type(field) == "string" then
-    out[n + 1], out[n + 2] = "(", field
+  elseif type(big_number) == "string" then
+    out[n + 1], out[n + 2] = "(", big_number
     return n + 2
-  end
-  field = rawget(value, "verbatim_string")
-  if type(field) == "table" then
-    local text, form = rawget(field, "string"), rawget(field, "format")
+  elseif type(verbatim) == "table" then
+    local text, form = rawget(verbatim, "string"), rawget(verbatim, "format")
     if type(text) == "string" and type(form) == "string" then
       out[n + 1], out[n + 2], out[n + 3] = "=", form, text
       return n + 3
@@ -668,6 +674,21 @@ local function flatten(value, out, n, depth)
   return n
 end
 
+-- How many items an array of nothing but strings and numbers has; nil if it is something else.
+local function plain_items(t)
+  if has_metatable(t) or t.ok or t.err or t.double or t.map or t.set or t.big_number or t.verbatim_string then
+    return nil
+  end
+  local count = 0
+  while count < CHUNK do
+    local kind = type(t[count + 1])
+    if kind ~= "string" and kind ~= "number" then
+      return kind == "nil" and count or nil
+    end
+    count = count + 1
+  end
+end
+
 -- What Python gets of a result: a plain value as it is; else `true`, a kind and what belongs to it.
 local function given(value)
   local kind = type(value)
@@ -679,11 +700,15 @@ local function given(value)
     end
     return value
   end
+  local n = plain_items(value)
+  if n then
+    return true, "plain", unpack(value, 1, n)
+  end
   if type(rawget(value, "err")) == "string" then
-    return true, "error", value.err, nil, nil, rawget(value, "ignore_error_stats_update") and true or false
+    return true, "error", rawget(value, "err"), nil, nil, rawget(value, "ignore_error_stats_update") and true or false
   end
   local out = {}
-  local n = flatten(value, out, 0, 0)
+  n = flatten(value, out, 0, 0)
   if n <= CHUNK then
     return true, "items", unpack(out, 1, n)
   end

@@ -7,6 +7,8 @@ calls become ordinary calls where one of our functions may be called, and it is 
 What calls itself that way (`local function loop() return loop() end`) must keep doing so, or it runs out of stack: a tail call stays
 one when its function is a local of the script that holds one of its closures, or a parameter. The main chunk runs once: there all change.
 
+A function with more than a few fixed parameters and `...` is refused: 5.1 moves them over the end of its stack (CVE-2014-5461).
+
 The format is Lua 5.1's: a header, then functions within functions. Nothing here reads bytecode from outside.
 """
 
@@ -22,6 +24,14 @@ _TAILCALL: Final = 29
 _CLOSURE: Final = 36
 # What puts a value into its register A: moves, constants, fields, arithmetic, calls, closures; not stores, jumps and conditions.
 _SETS_A: Final = frozenset([*range(7), 10, 11, *range(12, 22), 28, 29, 36, 37])
+
+
+_IS_VARARG: Final = 6  # bytes before a function's instructions: whether it has `...`
+_MOST_FIXED: Final = 5  # parameters before `...`: what the stack has beyond its end
+
+
+class TooManyParametersError(Exception):
+    """A function has too many parameters before `...`."""
 
 
 class _Function:
@@ -116,6 +126,8 @@ def without_tail_calls(dump: bytes, *, keep_recursion: bool = True) -> bytes:
     while waiting:
         function = waiting.pop()
         function.mark_closures_of_children()
+        if dump[function.start - _IS_VARARG] and function.parameters > _MOST_FIXED:
+            raise TooManyParametersError
         waiting += function.children
         for at, word in enumerate(function.code):
             if word & 63 == _TAILCALL and (function is main or not keep_recursion or not function.may_recurse(at)):

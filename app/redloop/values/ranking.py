@@ -169,11 +169,12 @@ class Ranking:
         """Takes out the first or the last entry; there is one."""
         chunk = 0 if lowest else len(self.members) - 1
         scores, members = self.scores[chunk], self.members[chunk]
-        place = 0 if lowest else len(members) - 1
-        member = members[place]
-        score = scores[place]
-        del members[place]
-        del scores[place]
+        if lowest:
+            member = members.pop(0)
+            score = scores.pop(0)
+        else:
+            member = members.pop()
+            score = scores.pop()
         if self.counts is not None:
             self.counts.add(chunk, -1)
             if len(members) < LOAD // 8:
