@@ -45,7 +45,7 @@ local function cannot(value, why)
 end
 
 local function encode_number(settings, value)
-  if value ~= value or value == INFINITY or value == -INFINITY then
+  if value - value ~= 0 then
     local invalid = settings.encode_invalid_numbers
     if not invalid then
       cannot(value, "must not be NaN or Inf")
@@ -56,7 +56,11 @@ local function encode_number(settings, value)
     end
     return value > 0 and "inf" or "-inf"
   end
-  return format(settings.number_format, value)
+  local written = settings.number_format
+  if written then
+    return format(written, value)
+  end
+  return value .. ""
 end
 
 -- How long an array is; 0 for what is written as an object.
@@ -83,58 +87,63 @@ end
 
 local encode_value
 
-local function encode_table(settings, out, value, depth, used)
+-- The table is written behind the `n` pieces of `out`; how many there are then.
+local function encode_table(settings, out, n, value, depth, used)
   if depth > settings.encode_max_depth or used >= STACK - 1 then
     fail("Cannot serialise, excessive nesting (%d)", depth)
   end
   local length = array_length(settings, value)
   if length > 0 then
-    out[#out + 1] = "["
+    n = n + 1
+    out[n] = "["
     for at = 1, length do
       if at > 1 then
-        out[#out + 1] = ","
+        n = n + 1
+        out[n] = ","
       end
-      encode_value(settings, out, value[at], depth, used + 1)
+      n = encode_value(settings, out, n, value[at], depth, used + 1)
     end
-    out[#out + 1] = "]"
-    return
+    out[n + 1] = "]"
+    return n + 1
   end
-  out[#out + 1] = "{"
-  local first = true
+  local before = "{"
   for key, item in next, value do
-    if not first then
-      out[#out + 1] = ","
-    end
-    first = false
     local kind = type(key)
     if kind == "string" then
-      out[#out + 1] = encode_string(key)
+      out[n + 1], out[n + 2] = before, encode_string(key)
     elseif kind == "number" then
-      out[#out + 1] = '"' .. encode_number(settings, key) .. '"'
+      out[n + 1], out[n + 2] = before, '"' .. encode_number(settings, key) .. '"'
     else
       cannot(key, "table key must be a number or string")
     end
-    out[#out + 1] = ":"
-    encode_value(settings, out, item, depth, used + 2)
+    out[n + 3] = ":"
+    before = ","
+    n = encode_value(settings, out, n + 3, item, depth, used + 2)
   end
-  out[#out + 1] = "}"
+  if before == "{" then
+    n = n + 1
+    out[n] = "{"
+  end
+  out[n + 1] = "}"
+  return n + 1
 end
 
-function encode_value(settings, out, value, depth, used)
+function encode_value(settings, out, n, value, depth, used)
   local kind = type(value)
   if kind == "string" then
-    out[#out + 1] = encode_string(value)
+    out[n + 1] = encode_string(value)
   elseif kind == "number" then
-    out[#out + 1] = encode_number(settings, value)
+    out[n + 1] = encode_number(settings, value)
   elseif kind == "table" then
-    encode_table(settings, out, value, depth + 1, used)
+    return encode_table(settings, out, n, value, depth + 1, used)
   elseif kind == "boolean" then
-    out[#out + 1] = value and "true" or "false"
+    out[n + 1] = value and "true" or "false"
   elseif value == nil or value == NULL then
-    out[#out + 1] = "null"
+    out[n + 1] = "null"
   else
     cannot(value, "type not supported")
   end
+  return n + 1
 end
 
 -- Decoding
@@ -144,7 +153,9 @@ local PUNCTUATION = {
   [byte(",")] = "T_COMMA", [byte(":")] = "T_COLON", [0] = "T_END",
 }
 local UNESCAPED = {['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t"}
-local QUOTE, MINUS, DIGIT_0, DIGIT_9 = byte('"'), byte("-"), byte("0"), byte("9")
+local QUOTE, MINUS, DIGIT_0, DIGIT_9, COMMA, COLON, ARRAY_END, OBJECT_END = byte('"-09,:]}', 1, 8)
+local SPACES = {[byte(" ")] = true, [byte("\t")] = true, [byte("\r")] = true, [byte("\n")] = true}
+local GOES_ON = {[byte(".")] = true, [byte("e")] = true, [byte("E")] = true}
 
 local function utf8(code)
   if code < 0x80 then
@@ -266,20 +277,27 @@ end
 
 -- The token from here on: its name, its value, its place, the place after it.
 local function token(settings, text, at)
-  at = find(text, "[^ \t\r\n]", at) or #text + 1
   local letter = byte(text, at)
-  if not letter then
+  if letter and SPACES[letter] then
+    at = find(text, "[^ \t\r\n]", at) or #text + 1
+    letter = byte(text, at)
+  end
+  if letter == QUOTE then
+    local stop = find(text, '["\\%z]', at + 1)
+    if stop and byte(text, stop) == QUOTE then
+      return "T_STRING", sub(text, at + 1, stop - 1), at, stop + 1
+    end
+    return string_token(text, at)
+  elseif not letter then
     return "T_END", nil, at
   end
   local name = PUNCTUATION[letter]
   if name then
     return name, nil, at, at + 1
-  elseif letter == QUOTE then
-    return string_token(text, at)
   elseif letter == MINUS or letter >= DIGIT_0 and letter <= DIGIT_9 then
-    local digits, after = match(text, "^(-?[1-9]%d*)()", at)
-    if digits and not find(text, "^[.eE]", after) then
-      return "T_NUMBER", tonumber(digits), at, after
+    local _, last = find(text, "^-?[1-9]%d*", at)
+    if last and not GOES_ON[byte(text, last + 1) or 0] then
+      return "T_NUMBER", tonumber(sub(text, at, last)), at, last + 1
     elseif not settings.decode_invalid_numbers and is_odd_number(text, at) then
       return "invalid number", nil, at
     end
@@ -319,11 +337,18 @@ local function decode_array(settings, text, after, depth, used)
     else
       result[length], after = decode_value(settings, text, name, at, after, depth, used + 1)
     end
-    name, value, at, after = token(settings, text, after)
-    if name == "T_ARR_END" then
-      return result, after
-    elseif name ~= "T_COMMA" then
-      unexpected("comma or array end", name, at)
+    local letter = byte(text, after)
+    if letter == COMMA then
+      after = after + 1
+    elseif letter == ARRAY_END then
+      return result, after + 1
+    else
+      name, value, at, after = token(settings, text, after)
+      if name == "T_ARR_END" then
+        return result, after
+      elseif name ~= "T_COMMA" then
+        unexpected("comma or array end", name, at)
+      end
     end
     name, value, at, after = token(settings, text, after)
   end
@@ -340,20 +365,31 @@ local function decode_object(settings, text, after, depth, used)
     if name ~= "T_STRING" then
       unexpected("object key string", name, at)
     end
-    name, value, at, after = token(settings, text, after)
-    if name ~= "T_COLON" then
-      unexpected("colon", name, at)
+    if byte(text, after) == COLON then
+      after = after + 1
+    else
+      name, value, at, after = token(settings, text, after)
+      if name ~= "T_COLON" then
+        unexpected("colon", name, at)
+      end
     end
     name, value, at, after = token(settings, text, after)
     if not VALUES[name] then
       value, after = decode_value(settings, text, name, at, after, depth, used + 2)
     end
     result[key] = value
-    name, value, at, after = token(settings, text, after)
-    if name == "T_OBJ_END" then
-      return result, after
-    elseif name ~= "T_COMMA" then
-      unexpected("comma or object end", name, at)
+    local letter = byte(text, after)
+    if letter == COMMA then
+      after = after + 1
+    elseif letter == OBJECT_END then
+      return result, after + 1
+    else
+      name, value, at, after = token(settings, text, after)
+      if name == "T_OBJ_END" then
+        return result, after
+      elseif name ~= "T_COMMA" then
+        unexpected("comma or object end", name, at)
+      end
     end
     name, key, at, after = token(settings, text, after)
   end
@@ -414,7 +450,7 @@ end
 local function new_library()
   local settings = {
     sparse_convert = false, sparse_ratio = 2, sparse_safe = 10, encode_max_depth = 1000, decode_max_depth = 1000,
-    encode_keep_buffer = true, encode_invalid_numbers = false, decode_invalid_numbers = true, precision = 14, number_format = "%.14g",
+    encode_keep_buffer = true, encode_invalid_numbers = false, decode_invalid_numbers = true, precision = 14, number_format = false,
   }
   local M = {_NAME = "cjson", _VERSION = "2.1.0", null = NULL}
 
@@ -423,7 +459,7 @@ local function new_library()
       argument(1, "expected 1 argument")
     end
     local out = {}
-    encode_value(settings, out, (...), 0, 0)
+    encode_value(settings, out, 0, (...), 0, 0)
     return concat(out)
   end)
 
@@ -468,7 +504,7 @@ local function new_library()
   M.encode_number_precision = public(function(...)
     check_count(1, ...)
     local precision = integer_setting(settings, "precision", 1, (...), 1, 14)
-    settings.number_format = format("%%.%dg", precision)
+    settings.number_format = precision < 14 and format("%%.%dg", precision)  -- with 14 digits Lua writes them by itself
     return precision
   end)
 

@@ -16,6 +16,13 @@ local STACK = 7999  -- what a C function may keep on its stack: results, and two
 local TWO_63 = 2 ^ 63
 
 local function bytes_of(value, size)
+  if size == 2 then
+    value = value % 65536
+    return char(floor(value / 256), value % 256)
+  elseif size == 4 then
+    value = value % 4294967296
+    return char(floor(value / 16777216), floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
+  end
   return reverse(integer_bytes(value, size))
 end
 
@@ -83,32 +90,35 @@ local function measure(value)
   return count, is_array and most == count
 end
 
-local function pack_value(out, value, depth)
+-- The value is written behind the `n` pieces of `out`; how many there are then.
+local function pack_value(out, n, value, depth)
   local kind = type(value)
   if kind == "string" then
-    out[#out + 1] = string_header(#value)
-    out[#out + 1] = value
+    out[n + 1], out[n + 2] = string_header(#value), value
+    return n + 2
   elseif kind == "number" then
-    out[#out + 1] = pack_number(value)
+    out[n + 1] = pack_number(value)
   elseif kind == "boolean" then
-    out[#out + 1] = value and "\195" or "\194"
+    out[n + 1] = value and "\195" or "\194"
   elseif kind == "table" and depth < DEEPEST then
     local count, is_array = measure(value)
+    n = n + 1
     if is_array then
-      out[#out + 1] = table_header(count, 144, "\220", "\221")
+      out[n] = table_header(count, 144, "\220", "\221")
       for at = 1, count do
-        pack_value(out, value[at], depth + 1)
+        n = pack_value(out, n, value[at], depth + 1)
       end
     else
-      out[#out + 1] = table_header(count, 128, "\222", "\223")
+      out[n] = table_header(count, 128, "\222", "\223")
       for key, item in next, value do
-        pack_value(out, key, depth + 1)
-        pack_value(out, item, depth + 1)
+        n = pack_value(out, pack_value(out, n, key, depth + 1), item, depth + 1)
       end
     end
+    return n
   else
-    out[#out + 1] = "\192"
+    out[n + 1] = "\192"
   end
+  return n + 1
 end
 
 local function missing()
@@ -254,9 +264,9 @@ M.pack = public(function(...)
   if count == 0 then
     argument(0, "MessagePack pack needs input.")
   end
-  local out = {}
+  local out, n = {}, 0
   for at = 1, count do
-    pack_value(out, (select(at, ...)), 0)
+    n = pack_value(out, n, (select(at, ...)), 0)
   end
   return (concat(out))
 end)
