@@ -106,7 +106,7 @@ def one(server: Server, workload: Workload, depth: int, plan: Plan, requests: in
     with Wire(server.port) as wire:
         wire.call("FLUSHALL", "SYNC")
         for item in workload.before:
-            pour(wire, item, plan.keyspace, requests)
+            pour(wire, item, plan, requests)
     if workload.name == HANDOVER:
         return per_command(*handover_run(server, depth, plan, requests))
     return per_command(*benchmark_run(server, workload, depth, plan, requests))
@@ -117,15 +117,16 @@ def per_command(cpu: Cpu, load: Load, requests: int) -> Sample:
     return Sample(cpu.total * scale, cpu.user * scale, cpu.system * scale, load)
 
 
-def pour(wire: Wire, item: Fill, keyspace: int, requests: int) -> None:
+def pour(wire: Wire, item: Fill, plan: Plan, requests: int) -> None:
     """Prepare data; the first command is answered, so that a server without it is found out."""
-    count = keyspace if item.times == KEYSPACE else requests if item.times == PER_REQUEST else item.times
+    count = plan.keyspace if item.times == KEYSPACE else requests if item.times == PER_REQUEST else item.times
+    command = tuple(word.replace("{value}", "x" * plan.data) for word in item.command)
     try:
-        wire.call(*(word.format(i=0) for word in item.command))
+        wire.call(*(word.format(i=0) for word in command))
     except ServerError as error:
         raise NotSupportedError(str(error)) from None
     if count > 1:
-        wire.pour(commands(item.command, count - 1, start=1))
+        wire.pour(commands(command, count - 1, start=1))
 
 
 def benchmark_run(server: Server, workload: Workload, depth: int, plan: Plan, requests: int) -> tuple[Cpu, Load, int]:

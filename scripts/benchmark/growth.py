@@ -97,7 +97,7 @@ def measure(server: Server, plan: Plan, large_size: int) -> list[Growth]:
             with Wire(server.port) as wire:
                 wire.call("FLUSHALL", "SYNC")
                 try:
-                    pour(wire, Fill(family.build, size + 1), plan.keyspace, 0)
+                    pour(wire, Fill(family.build, size + 1), plan, 0)
                 except NotSupportedError as reason:
                     refused.update((text, str(reason)) for text in family.tries)
             for text in family.tries:

@@ -32,7 +32,7 @@ from benchmark.servers import (
     scratch,
     tool,
 )
-from benchmark.workloads import WORKLOADS, select
+from benchmark.workloads import WORKLOADS, Workload, select
 
 PARTS: Final = ("commands", "growth", "memory", "stall", "startup")
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
@@ -64,8 +64,8 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the names of the tests and end")
     parser.add_argument("-P", "--depths", default="1,16,64", help="pipeline depths (default: 1,16,64)")
     parser.add_argument("-c", "--clients", type=int, default=50, help="connections (default: 50)")
-    parser.add_argument("-d", "--data", type=int, default=16, help="bytes of a value (default: 16)")
-    parser.add_argument("-r", "--keyspace", type=int, default=100_000, help="how many different keys (default: 100000)")
+    parser.add_argument("-d", "--data", type=int, default=3, help="bytes of a value (default: 3)")
+    parser.add_argument("-r", "--keyspaces", default="1", help="how many different keys; tests of keys also with each further (default: 1)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each test, servers taking turns (default: 3)")
     parser.add_argument("--seconds", type=float, default=0.4, help="about how long one server works in one round (default: 0.4)")
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys loaded for the stall and start-up parts (default: 1000000)")
@@ -105,9 +105,14 @@ def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> repor
     figures = report.Figures([], [], [], [], [])
     core, load_core = cores()
     pin(0, load_core)
-    plan = Plan(options.clients, options.data, options.keyspace, options.rounds, options.seconds, load_core)
+    keyspace, *further = [int(text) for text in options.keyspaces.split(",")]
+    plan = Plan(options.clients, options.data, keyspace, options.rounds, options.seconds, load_core)
     if "commands" in options.parts:
-        figures.commands.extend(measure_commands(options, kinds, plan, folder / "commands", core))
+        works = [(workload, plan) for workload in select(options.tests)]
+        for keys in further:
+            spread = plan._replace(keyspace=keys)
+            works += [(each._replace(name=report.spread(each.name, keys)), spread) for each in select(options.tests) if each.keyed]
+        figures.commands.extend(measure_commands(options, kinds, works, folder / "commands", core))
     if "growth" in options.parts:
         for kind in kinds:
             say(f"growth: {kind.label}")
@@ -130,7 +135,9 @@ def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> repor
     return figures
 
 
-def measure_commands(options: argparse.Namespace, kinds: list[Launch], plan: Plan, folder: Path, core: int | None) -> list[Result]:
+def measure_commands(
+    options: argparse.Namespace, kinds: list[Launch], works: list[tuple[Workload, Plan]], folder: Path, core: int | None
+) -> list[Result]:
     """All servers live through the part; those not being measured are idle."""
     servers: list[Server] = []
     results: list[Result] = []
@@ -138,7 +145,7 @@ def measure_commands(options: argparse.Namespace, kinds: list[Launch], plan: Pla
         servers += [Server(kind, folder / kind.label, core) for kind in kinds]
         for server in servers:
             server.start()
-        for workload in select(options.tests):
+        for workload, plan in works:
             for depth in map(int, options.depths.split(",")):
                 found = commands.measure(servers, workload, depth, plan)
                 results.extend(found)

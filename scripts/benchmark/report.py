@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from benchmark.commands import Result
 from benchmark.growth import Growth
@@ -15,6 +15,8 @@ from benchmark.memory import Use
 from benchmark.stall import Stall
 from benchmark.startup import Startup
 from benchmark.workloads import CORE
+
+SPREAD: Final = " -r "
 
 
 class Figures(NamedTuple):
@@ -37,6 +39,11 @@ def table(heads: list[str], rows: Iterable[list[str]]) -> str:
         texts.append("| " + " | ".join(cells) + " |")
     texts.insert(1, "|".join(["", "-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:]), ""]))
     return "\n".join(texts)
+
+
+def spread(test: str, keys: int) -> str:
+    """The name of a test over that many keys instead of one."""
+    return f"{test}{SPREAD}{keys}"
 
 
 def geometric_mean(values: list[float]) -> float:
@@ -71,7 +78,11 @@ def ratios(results: list[Result]) -> str:
     tests = list(dict.fromkeys(result.test for result in results))
     columns = [(label, depth) for label in ours for depth in depths]
     rows = [[test, *(ratio_of(found.get((test, depth, label))) for label, depth in columns)] for test in tests]
-    for name, members in (("mean of all", tests), (f"mean of {', '.join(CORE)}", [test for test in tests if test in CORE])):
+    plain = [test for test in tests if SPREAD not in test]
+    groups = [("mean of all", plain), (f"mean of {', '.join(CORE)}", [test for test in plain if test in CORE])]
+    suffixes = dict.fromkeys(SPREAD + test.partition(SPREAD)[2] for test in tests if SPREAD in test)
+    groups += [(f"mean of all{suffix}", [test for test in tests if test.endswith(suffix)]) for suffix in suffixes]
+    for name, members in groups:
         cells = []
         for label, depth in columns:
             values = [found[test, depth, label].ratio for test in members if (test, depth, label) in found]

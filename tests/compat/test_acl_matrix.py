@@ -29,6 +29,7 @@ PLAIN += ["resetchannels", "allcommands", "nocommands", "clearselectors"]
 ODD = ["", "foo", "+", "-", "+@", "%", "%R", "%~a", "%X~a", "~a b", "&a b", "(", ")", "(+get", "+get)", "()", "(on)", "(>p)", "((+get))"]
 ODD += ["+nosuch", "-nosuch|x", "+config|", "+config|nosuch", "+config|get|x", "-get|x", "+get|", "+@nosuch", "%RR~a", "(~a", "+set)"]
 BEGINNINGS = ["", "", "+@all", "allkeys", "+@all ~* allchannels", "resetkeys +@all", "(+@all ~a*)", "reset"]
+WORDS = ["K", "K", "K", "C", "v", "1", "2", "streams", "store", "get", "keys", "count", "numkeys"]  # of requests that no template has
 FIRST_WORDS = ["0", "1", "a", "k", "X"]
 
 # Requests as templates: K a key, C a channel, N a number; the rest as it stands.
@@ -137,10 +138,10 @@ class Matrix:
     def request(self) -> list[str]:
         """Something to be allowed or refused."""
         random = self.random
-        if random.randrange(10):
+        if random.randrange(4):
             words = random.choice(self.templates)
         else:
-            words = [*random.choice(self.names).split("|"), *random.choices("KKCv1", k=random.randrange(4))]
+            words = [*random.choice(self.names).split("|"), *random.choices(WORDS, k=random.randrange(7))]
         filled = [random.choice(NAMES) if word in ("K", "C") else word for word in words]
         if random.randrange(8) == 0:
             filled[0] = filled[0].upper()

@@ -19,7 +19,7 @@ from tests.e2e.wire import ReplyError, Wire
 
 REFUSED = re.compile("NOAUTH|wrong number of arguments|unknown subcommand|MODULE command not allowed")
 ONCE = Retry(NoBackoff(), 0)
-SECRETS = [f"Xsecret{number}X" for number in range(14)]
+SECRETS = [f"Xsecret{number}X" for number in range(19)]
 
 
 def said(wire: Wire, *words: str) -> str:
@@ -154,6 +154,12 @@ def test_passwords_are_nowhere_to_be_read(tmp_path: pathlib.Path) -> None:
                 ["CONFIG", "SET", "requirepass", next(secret), "masterauth", next(secret)],
                 ["CONFIG", "SET", "requirepass", next(secret), "nosuch", "x"],
                 ["CONFIG", "SET", "requirepass", ""],
+                ["MIGRATE", "127.0.0.1", "1", "none", "0", "10", "AUTH", next(secret)],
+                ["SET", "k", "v"],
+                ["MIGRATE", "127.0.0.1", "1", "k", "0", "10", "AUTH", next(secret)],
+                ["MIGRATE", "127.0.0.1", "1", "", "0", "10", "AUTH2", "bob", next(secret), "KEYS", "k"],
+                ["MIGRATE", "127.0.0.1", "1", "k", "0", "10", "AUTH", next(secret), "NONSENSE"],
+                ["MIGRATE", "127.0.0.1", "1", "k", "0", "10", "NONSENSE", "AUTH", next(secret)],
                 ["MULTI"],
                 ["AUTH", "bob", next(secret)],
                 ["ACL", "SETUSER", "eve", f">{next(secret)}"],

@@ -203,3 +203,61 @@ def test_redis_check_aof(oracle: str, kind: str, tmp_path: pathlib.Path) -> None
     command = [os.path.join(oracle, "redis-check-aof"), str(manifest)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "All AOF files and manifest are valid" in done.stdout) == (0, True), done.stdout
+
+
+class Counter(threading.Thread):
+    """Counts up in one key until the server is gone; `acknowledged` is what was answered last."""
+
+    def __init__(self, server: Server, number: int, each: threading.Semaphore) -> None:
+        super().__init__()
+        self.wire = Wire(server)
+        self.key = f"counter:{number}"
+        self.acknowledged = 0
+        self.each = each
+
+    def run(self) -> None:
+        with self.wire as wire:
+            try:
+                while True:
+                    self.acknowledged = int(str(wire.call("INCR", self.key)))
+                    wire.call("RPUSH", f"{self.key}:list", self.acknowledged)
+                    self.each.release()
+            except OSError:
+                return
+
+
+@pytest.mark.parametrize("policy", ["always", "everysec", "no"])
+def test_crashes_while_files_are_written(kind: str, full: bool, tmp_path: pathlib.Path, policy: str) -> None:
+    """kill -9 amid rewrites and saves: always keeps what was answered, the others a beginning; no round loses what one before kept."""
+    chance = random.Random(policy)
+    settings = ("--appendonly", "yes", "--appendfsync", policy, "--aof-use-rdb-preamble")
+    kept = [0] * 4
+    for number in range(67 if full else 2):
+        arguments = (*settings, "yes" if number % 2 else "no")
+        with start(kind, *arguments, folder=str(tmp_path)) as server, Wire(server) as wire:
+            each = threading.Semaphore(0)
+            counters = [Counter(server, one, each) for one in range(len(kept))]
+            for counter in counters:
+                counter.start()
+            wire.call("DEBUG", "POPULATE", 5000, f"filler:{number}", 100)
+            for command in chance.sample([("BGREWRITEAOF",), ("BGSAVE", "SCHEDULE")], 2):
+                wire.call(*command)
+            for _ in range(chance.randrange(10, 400)):
+                assert each.acquire(timeout=30)
+            kill(server)
+            for counter in counters:
+                counter.join()
+        with start(kind, *arguments, folder=str(tmp_path)) as server, Wire(server) as wire:
+            for one, counter in enumerate(counters):
+                value = int(wire.data("GET", counter.key) if wire.call("EXISTS", counter.key) else b"0")
+                assert kept[one] <= value <= counter.acknowledged + 1
+                assert policy != "always" or value >= counter.acknowledged
+                told = [int(str(item, "ascii")) for item in wire.items("LRANGE", f"{counter.key}:list", 0, -1) if isinstance(item, bytes)]
+                assert policy != "always" or value - 1 - number <= len(told) <= value  # each crash may come between the two
+                assert told == sorted(set(told))
+                kept[one] = value
+            wire.call("BGREWRITEAOF")  # what is kept now is to be on disk
+            for _ in range(3000):
+                if b"aof_rewrite_in_progress:0\r\n" in wire.data("INFO", "persistence"):
+                    break
+                threading.Event().wait(0.01)

@@ -1,4 +1,7 @@
-"""ioredis and node-redis, as their own programs: the sessions are node/*.cjs, the packages come from npm into a cache folder."""
+"""ioredis, node-redis, and what is built on them (BullMQ, rate-limiter-flexible, redlock), as their own programs.
+
+The sessions are node/*.cjs, the packages come from npm into a cache folder.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ def node_modules() -> pathlib.Path:
         pytest.skip(f"npm install failed: {error}")
 
 
-@pytest.mark.parametrize("words", [("ioredis.cjs",), ("node_redis.cjs", "2"), ("node_redis.cjs", "3")], ids=" RESP".join)
+SESSIONS = [("ioredis.cjs",), ("node_redis.cjs", "2"), ("node_redis.cjs", "3"), ("bullmq.cjs",), ("rate_limiter.cjs",), ("redlock.cjs",)]
+
+
+@pytest.mark.parametrize("words", SESSIONS, ids=" RESP".join)
 def test_session(server: Server, words: tuple[str, ...]) -> None:
     """The client connects with its own greeting, and every answer is what its users expect."""
     environment = os.environ | {"NODE_PATH": str(node_modules())}

@@ -81,7 +81,7 @@ def function_load(client: Client, argv: list[bytes]) -> Reply:
     for option in argv[2:-1]:
         if option.lower() != b"replace":
             raise RedisError(function_option(option))
-    name = _functions(client).load(argv[-1], replace=len(argv) > 3)
+    name = _functions(client).load(argv[-1], replace=len(argv) > 3, hurry=not client.obeyed)
     client.keyspace.dirty += 1
     return name
 
@@ -177,6 +177,6 @@ def function_restore(client: Client, argv: list[bytes]) -> Reply:
         raise RedisError(FUNCTION_POLICY)
     if not intact(argv[2]):
         raise RedisError(DUMP_PAYLOAD)
-    _functions(client).restore(argv[2], flush=policy == b"flush", replace=policy == b"replace")
+    _functions(client).restore(argv[2], policy == b"flush", policy == b"replace", hurry=not client.obeyed)
     client.keyspace.dirty += 1
     return OK

@@ -281,7 +281,7 @@ def _values(found: Hash | None, fields: list[bytes]) -> list[object]:
 )
 def hgetall(client: Client, argv: list[bytes]) -> Reply:
     found = _find(client, argv[1])
-    return Pairs([] if found is None else cast(list[object], found.flat()))
+    return Pairs([] if found is None else cast(list[object], found.read()))
 
 
 @command("HKEYS key", "All fields of a hash.", READONLY, since="2.0.0", complexity="O(N)", tips="nondeterministic_output_order")

@@ -54,6 +54,7 @@ def migrate(client: Client, argv: list[bytes]) -> Reply:
                 keys = argv[at + 1 :]
                 break
             case _:
+                argv[at + 1 :] = [REDACTED] * left  # a mistaken request may hold a password too
                 raise RedisError(SYNTAX)
         at += 1
     timeout_ms = parse_int(argv[5])

@@ -251,6 +251,7 @@ DIRECTIVES: Final[tuple[Directive, ...]] = (
     Directive("aof-timestamp-enabled", _YES_NO),
     Directive("aof-rewrite-incremental-fsync", _YES_NO),
     Directive("aof-disable-auto-gc", _YES_NO, HIDDEN),
+    Directive("rdb-version", Integer(8, 12), HIDDEN),
     Directive("slice-long-commands", _YES_NO, HIDDEN),
     Directive("aof-load-until", _TEXT, IMMUTABLE | HIDDEN),
     # replication

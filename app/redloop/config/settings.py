@@ -169,6 +169,7 @@ class Settings:
         self.auto_aof_rewrite_min_size: int = 64 * MB
         self.aof_load_truncated: bool = True
         self.aof_load_until: str = ""  # redloop's own
+        self.rdb_version: int = 12  # redloop's own
         self.slice_long_commands: bool = True  # redloop's own
         self.aof_use_rdb_preamble: bool = True
         self.aof_timestamp_enabled: bool = False

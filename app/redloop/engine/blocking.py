@@ -24,6 +24,12 @@ STREAM_READY: Final = (b"xadd", b"xgroup-destroy")
 """What happens to a stream and is of interest to those who wait for it."""
 
 
+# How a try ended: with a reply, without one, or there is nothing left at the key and nobody else in line needs to be asked.
+SERVED: Final = 0
+WAITS_ON: Final = 1
+NONE_LEFT: Final = 2
+
+
 class Waiting:
     """What a blocked client waits for, and how it is tried again."""
 
@@ -158,21 +164,34 @@ class BlockedClients:
             self._serving = False
 
     def _serve(self, place: tuple[int, bytes]) -> None:
-        database = self.server.keyspace.databases[place[0]]
-        for waiting in list(self._lines.get(place, {}).values()):
-            if self._clients.get(waiting.client.id) is not waiting:
-                continue
-            if waiting.kind:
-                value = database.peek(place[1])
-                if value is None:
-                    return  # taken by those before: nobody else in line needs to be asked
-                if type_name(value) != waiting.kind:
-                    continue
-            waiting.trying = True
-            reply = waiting.client.retry(waiting.argv)
-            waiting.trying = False
-            if reply is not NOTHING:
-                self._finish(waiting, reply)
+        line = self._lines.get(place)
+        while line is not None:  # as a rule the first in line is served, and that was all: lines may be long
+            answer = self._try(place, next(iter(line.values())))
+            if answer == NONE_LEFT:
+                return
+            if answer == WAITS_ON:
+                break
+            line = self._lines.get(place)
+        if line is not None:
+            for waiting in list(line.values())[1:]:
+                if self._clients.get(waiting.client.id) is waiting and self._try(place, waiting) == NONE_LEFT:
+                    return
+
+    def _try(self, place: tuple[int, bytes], waiting: Waiting) -> int:
+        """Runs the command of one in line again."""
+        if waiting.kind:
+            value = self.server.keyspace.databases[place[0]].peek(place[1])
+            if value is None:
+                return NONE_LEFT
+            if type_name(value) != waiting.kind:
+                return WAITS_ON
+        waiting.trying = True
+        reply = waiting.client.retry(waiting.argv)
+        waiting.trying = False
+        if reply is NOTHING:
+            return WAITS_ON
+        self._finish(waiting, reply)
+        return SERVED
 
 
 def block(

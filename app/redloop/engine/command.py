@@ -331,7 +331,8 @@ class Histogram:
             counts = self._counts
             if self._place >= len(counts):
                 counts.extend([0] * (self._place + 1 - len(counts)))
-            counts[self._place] += self._run
+            before: i64 = counts[self._place]
+            counts[self._place] = before + self._run
             self._run = 0
 
     def ranges(self) -> list[tuple[int, int]]:

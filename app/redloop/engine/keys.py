@@ -39,7 +39,9 @@ def find_keys(definition: Definition, argv: list[bytes]) -> list[FoundKey]:
         return [FoundKey(1, READ_WRITE if _has_get(argv) else OVERWRITE)]
     if name == "bitfield":
         return [FoundKey(1, READ if _only_reads(argv) else READ_WRITE)]
-    if name == "sort" or name == "sort_ro":
+    if name == "sort_ro":
+        return [FoundKey(1, READ)]
+    if name == "sort":
         return _sort_keys(argv)
     if name == "migrate":
         return _migrate_keys(argv)
@@ -77,8 +79,22 @@ def _only_reads(argv: list[bytes]) -> bool:
 
 
 def _sort_keys(argv: list[bytes]) -> list[FoundKey]:
-    """The key, and what the last STORE names; a STORE that is the value of another option does not count."""
-    found = [FoundKey(1, READ)]
+    """The key, and what the last STORE names; a STORE that is the value of another option does not count.
+
+    As Redis finds it: what STORE names may itself be taken for an option.
+    """
+    store = _sort_store(argv, 0)
+    return [FoundKey(1, READ), FoundKey(store, OVERWRITE)] if store else [FoundKey(1, READ)]
+
+
+def untold_keys(definition: Definition, argv: list[bytes]) -> list[FoundKey]:
+    """Keys that the command will touch though `find_keys`, and Redis, may not name them: `SORT a STORE get STORE b` writes b."""
+    store = _sort_store(argv, 1) if definition.name == "sort" else 0
+    return [FoundKey(store, OVERWRITE)] if store else []
+
+
+def _sort_store(argv: list[bytes], taken: int) -> int:
+    """The place of the key that the last STORE names, 0 if there is none; an earlier STORE takes `taken` words with it."""
     store = 0
     at = 2
     while at < len(argv):
@@ -89,15 +105,13 @@ def _sort_keys(argv: list[bytes]) -> list[FoundKey]:
             at += 1
         elif word == b"STORE" and at + 1 < len(argv):
             store = at + 1
-            at += 1
+            at += taken
         at += 1
-    if store:
-        found.append(FoundKey(store, OVERWRITE))
-    return found
+    return store
 
 
 def _migrate_keys(argv: list[bytes]) -> list[FoundKey]:
-    """The one key, or all behind KEYS where the one is empty."""
+    """The one key, or all behind KEYS where the one is empty. As the last word KEYS is seen only if there is another before it."""
     at = 6
     while at < len(argv):
         word = argv[at].upper()
@@ -105,8 +119,8 @@ def _migrate_keys(argv: list[bytes]) -> list[FoundKey]:
             at += 1
         elif word == b"AUTH2":
             at += 2
-        elif word == b"KEYS" and at + 1 < len(argv):
-            if argv[3]:
+        elif word == b"KEYS" and (at + 1 < len(argv) or b"KEYS" in [word.upper() for word in argv[2:at]]):
+            if argv[3] or at + 1 == len(argv):
                 raise ValueError
             return [FoundKey(place, TAKE) for place in range(at + 1, len(argv))]
         at += 1

@@ -160,9 +160,9 @@ class Functions:
 
     # --- changing it ---------------------------------------------------------------------------------------------------------------
 
-    def load(self, source: bytes, replace: bool) -> bytes:
-        """FUNCTION LOAD; the name of the library."""
-        library = self._loaded(source, {} if replace else self.libraries, LOAD_NS)
+    def load(self, source: bytes, replace: bool, hurry: bool = True) -> bytes:
+        """FUNCTION LOAD; the name of the library. Without `hurry` it may take as long as it likes: it was loaded once before."""
+        library = self._loaded(source, {} if replace else self.libraries, LOAD_NS if hurry else 0)
         self._join([library], replace)
         return library.name
 
@@ -190,7 +190,7 @@ class Functions:
         """FUNCTION DUMP."""
         return dump_libraries(self.sources(), self.server.config)
 
-    def restore(self, payload: bytes, flush: bool, replace: bool) -> None:
+    def restore(self, payload: bytes, flush: bool, replace: bool, hurry: bool = True) -> None:
         """FUNCTION RESTORE, of an intact payload."""
         sources, wrong = restore_libraries(payload)
         runtime, before = self._runtime, self.libraries
@@ -199,7 +199,7 @@ class Functions:
             if flush:
                 self._runtime = None
             for source in sources:
-                library = self._loaded(source, loaded, LOAD_NS)
+                library = self._loaded(source, loaded, LOAD_NS if hurry else 0)
                 self._join_to(loaded, [library], replace=False)
             if wrong:
                 raise RedisError(f"ERR {wrong}")

@@ -30,9 +30,14 @@ class Counts:
         for start in range(block << BLOCK_BITS, len(self.counts), BLOCK):
             self.blocks.append(sum(self.counts[start : start + BLOCK]))
 
-    def add(self, chunk: int, change: int) -> None:
-        self.counts[chunk] += change
-        self.blocks[chunk >> BLOCK_BITS] += change
+    def add(self, chunk: i64, change: i64) -> None:
+        # Not `+=`, which compiled code does with objects.
+        counts, blocks = self.counts, self.blocks
+        count: i64 = counts[chunk]
+        counts[chunk] = count + change
+        block: i64 = chunk >> BLOCK_BITS
+        total: i64 = blocks[block]
+        blocks[block] = total + change
 
     def put(self, chunk: int, count: int) -> None:
         """Sets the count of one chunk."""
@@ -52,8 +57,11 @@ class Counts:
 
     def before(self, chunk: int) -> int:
         """The number of items in the chunks before `chunk`."""
+        if chunk == 0:
+            return 0
         block = chunk >> BLOCK_BITS
-        return sum(self.blocks[:block]) + sum(self.counts[block << BLOCK_BITS : chunk])
+        counts = sum(self.counts[block << BLOCK_BITS : chunk])
+        return counts + sum(self.blocks[:block]) if block else counts
 
     def find(self, position: int) -> tuple[int, int]:
         """The chunk that holds the item at `position`, and its place there; past the end, one past the last item."""

@@ -66,6 +66,11 @@ class Nodes:
         twin.quicklist = self.quicklist
         return twin
 
+    def _grow(self, chunk: i64, change: i64) -> None:
+        """Notes that a chunk takes so many bytes more. (`sizes[chunk] += change` is done with objects by compiled code.)"""
+        size: i64 = self.sizes[chunk]
+        self.sizes[chunk] = size + change
+
     # --- the left end --------------------------------------------------------------------------------------------------------------
 
     def stage(self) -> None:
@@ -95,7 +100,7 @@ class Nodes:
                 self.head = [item]
                 self.staged = True
                 return
-        self.sizes[0] += size
+        self._grow(0, size)
         if self.staged:
             self.head.append(item)
         else:
@@ -105,13 +110,13 @@ class Nodes:
         self.stage()
         if self.staged:
             item = self.head.pop()
-            self.sizes[0] -= entry_size(item)
+            self._grow(0, -entry_size(item))
             if not self.head:
                 self.staged = False
                 self.drop(0, 1)
             return item
         item = self.chunks[0].pop(0)
-        self.sizes[0] -= entry_size(item)
+        self._grow(0, -entry_size(item))
         return item
 
     # --- the right end -------------------------------------------------------------------------------------------------------------
@@ -125,11 +130,11 @@ class Nodes:
             self.counts = None
             return
         tail.append(item)
-        self.sizes[-1] += size
+        self._grow(len(self.sizes) - 1, size)
 
     def pop_tail(self) -> bytes:
         item = self.chunks[-1].pop()
-        self.sizes[-1] -= entry_size(item)
+        self._grow(len(self.sizes) - 1, -entry_size(item))
         if not self.chunks[-1] and len(self.chunks) > 1:
             self.drop(len(self.chunks) - 1, len(self.chunks))
             if self.staged and len(self.chunks) == 1:

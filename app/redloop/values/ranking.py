@@ -169,12 +169,11 @@ class Ranking:
         """Takes out the first or the last entry; there is one."""
         chunk = 0 if lowest else len(self.members) - 1
         scores, members = self.scores[chunk], self.members[chunk]
-        if lowest:
-            member = members.pop(0)
-            score = scores.pop(0)
-        else:
-            member = members.pop()
-            score = scores.pop()
+        place = 0 if lowest else len(members) - 1
+        member = members[place]
+        score = scores[place]
+        del members[place]
+        del scores[place]
         if self.counts is not None:
             self.counts.add(chunk, -1)
             if len(members) < LOAD // 8:

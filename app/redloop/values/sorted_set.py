@@ -18,6 +18,7 @@ from mypy_extensions import i64
 from redloop.config import Config
 from redloop.values.scores import Scores
 
+INFINITY: Final = float("inf")
 MARK: Final = b"\xc1"
 PACKED_MEMBERS: Final = 64
 PACKED_BYTES: Final = 1024
@@ -208,8 +209,9 @@ class SortedSet:
             start = bisect_right(self.weights, low) if low_open else bisect_left(self.weights, low)
             stop = bisect_left(self.weights, high) if high_open else bisect_right(self.weights, high)
         else:
-            start = self.big.ranking.rank_of_score(low, low_open)
-            stop = self.big.ranking.rank_of_score(high, not high_open)
+            ranking = self.big.ranking
+            start = 0 if low == -INFINITY and not low_open else ranking.rank_of_score(low, low_open)
+            stop = len(self) if high == INFINITY and not high_open else ranking.rank_of_score(high, not high_open)
         return start, max(start, stop)
 
     def by_bytes(self, low: bytes | None, low_open: bool, high: bytes | None, high_open: bool, reverse: bool) -> tuple[int, int]:

@@ -11,6 +11,7 @@ A table of one dict keeps the order of insertion, as Redis's compact encodings d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 from random import Random
 from typing import Final
@@ -121,7 +122,10 @@ class Table:
         """Key, value, key, value, ..."""
         found: list[object] = []
         for part in self.parts():
-            found.extend(chain.from_iterable(part.items()))
+            flat: list[object] = [None] * (2 * len(part))
+            flat[::2] = part
+            flat[1::2] = part.values()
+            found += flat
         return found
 
     def copy(self) -> Table:
@@ -175,9 +179,11 @@ class Table:
 
     def sample(self, random: Random) -> bytes:
         """A key, each with the same chance; the table is not empty."""
+        draw: Callable[[], float] = random.random
+        slots = float(len(self.directory))
         while True:
             # One number says both which dict and which of its keys.
-            drawn: float = random.random() * len(self.directory)
+            drawn = draw() * slots
             slot: i64 = int(drawn)
             part = self.directory[slot]
             # A shallow dict stands in the directory several times and is the likelier drawn: accept it the less often.
@@ -250,21 +256,23 @@ class Table:
         self.deepest = 0
 
     def _merge(self, key: bytes) -> None:
-        """Joins the dict that holds `key` and its neighbour when both are sparse; halves the directory when nothing needs its depth."""
+        """Joins the dict that holds `key` and its neighbour while both are sparse; halves the directory when nothing needs its depth."""
         position: i64 = hash(key)
         slot: i64 = (position & POSITION_MASK) >> (POSITION_BITS - self.depth)
         depth = self.depths[slot]
-        run: i64 = 1 << (self.depth - depth)
-        first: i64 = slot & ~(2 * run - 1)
-        buddy: i64 = (slot ^ run) & ~(run - 1)
-        if depth == 0 or self.depths[buddy] != depth or len(self.directory[slot]) + len(self.directory[buddy]) > SPARSE:
-            return
-        merged = self.directory[first].copy()
-        merged.update(self.directory[first + run])
-        for step in range(2 * run):
-            self._place(first + step, merged, depth - 1)
-        if depth == self.depth:
-            self.deepest -= 2
+        while depth > 0:
+            run: i64 = 1 << (self.depth - depth)
+            first: i64 = slot & ~(2 * run - 1)
+            buddy: i64 = (slot ^ run) & ~(run - 1)
+            if self.depths[buddy] != depth or len(self.directory[slot]) + len(self.directory[buddy]) > SPARSE:
+                break
+            merged = self.directory[first].copy()
+            merged.update(self.directory[first + run])
+            for step in range(2 * run):
+                self._place(first + step, merged, depth - 1)
+            if depth == self.depth:
+                self.deepest -= 2
+            depth -= 1
         while self.depth > 0 and self.deepest == 0:
             self.directory = self.directory[::2]
             self.depths = self.depths[::2]

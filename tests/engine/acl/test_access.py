@@ -153,3 +153,12 @@ def test_user_lines_are_checked_as_they_are_read(lines: list[str], error: str) -
     except ConfigError as refusal:
         said = str(refusal)
     assert said == error
+
+
+def test_sort_may_store_only_where_its_user_may_write() -> None:
+    """Also where the destination is not found by the rule that COMMAND GETKEYS follows."""
+    house = House()
+    guest = house.visit()
+    guest.say("ACL SETUSER bob on nopass +@all ~a ~get", "AUTH bob x")
+    assert guest.say("SORT a STORE get") == b":0\r\n"
+    assert guest.say("SORT a STORE get STORE b") == b"-NOPERM No permissions to access a key\r\n"

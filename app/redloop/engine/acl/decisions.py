@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from redloop.engine.acl.selector import READ, WRITE, Selector
+from redloop.engine.acl.key_access import READ, Span, Touch, touches
+from redloop.engine.acl.selector import Selector
 from redloop.engine.acl.user import User
 from redloop.engine.command import NO_AUTH, Command
-from redloop.engine.keys import FoundKey, find_keys, takes_keys
 from redloop.errors import NOPERM_CHANNEL, NOPERM_KEY, user_cannot_run, user_cannot_touch
 
 COMMAND: Final = 1
@@ -21,8 +21,6 @@ CHANNEL: Final = 4
 
 # Channels are arguments from the first on: up to the one given, or to the end.
 _CHANNELS: Final = {"publish": 1, "spublish": 1, "subscribe": -1, "ssubscribe": -1, "psubscribe": -1}
-
-_NEEDED: Final = {"access": READ, "insert": WRITE, "update": WRITE, "delete": WRITE}
 
 
 class Denial:
@@ -58,14 +56,12 @@ def decide(user: User, command: Command, argv: list[bytes]) -> Denial | None:
     if user.unrestricted:
         return None
     kind, place = COMMAND, 0
-    keys: list[FoundKey] | None = None
+    keys = _Keys(user, command, argv)
     for selector in user.selectors:
         if not _may_run(selector, command, argv):
             continue
         if not selector.all_keys:
-            if keys is None:
-                keys = keys_of(command, argv)
-            refused = _refused_key(selector, keys, argv)
+            refused = keys.refused(selector)
             if refused:
                 if kind < KEY or (kind == KEY and refused > place):
                     kind, place = KEY, refused
@@ -82,10 +78,9 @@ def may_read_any_key(user: User, command: Command, argv: list[bytes]) -> bool:
     """Whether some selector that lets the request pass lets it read every key too: SORT with BY or GET follows names from values."""
     if user.unrestricted:
         return True
+    keys = _Keys(user, command, argv)
     for selector in user.selectors:
-        if not _may_run(selector, command, argv) or (
-            not selector.all_keys and _refused_key(selector, keys_of(command, argv), argv)
-        ):
+        if not _may_run(selector, command, argv) or (not selector.all_keys and keys.refused(selector)):
             continue
         if selector.all_keys or any(key.source == b"*" and key.access & READ for key in selector.keys):
             return True
@@ -97,17 +92,6 @@ def may_listen(user: User, channel: bytes, pattern: bool) -> bool:
     return any(selector.all_channels or _hears(selector, channel, pattern) for selector in user.selectors)
 
 
-def keys_of(command: Command, argv: list[bytes]) -> list[FoundKey]:
-    """The keys of a request; none where it does not say which they are, for then the command will refuse it."""
-    definition = command.definition
-    if not takes_keys(definition):
-        return []
-    try:
-        return find_keys(definition, argv)
-    except ValueError:
-        return []
-
-
 def _may_run(selector: Selector, command: Command, argv: list[bytes]) -> bool:
     if selector.all_commands or command.flags & NO_AUTH or command.name in selector.commands:
         return True
@@ -115,19 +99,49 @@ def _may_run(selector: Selector, command: Command, argv: list[bytes]) -> bool:
     return words is not None and len(argv) > 1 and argv[1].partition(b"\0")[0].lower() in words
 
 
-def _refused_key(selector: Selector, keys: list[FoundKey], argv: list[bytes]) -> int:
-    """The place of the first key that is not allowed, 0 if there is none."""
-    for found in keys:
-        needed = 0
-        for word in found.flags:
-            needed |= _NEEDED.get(word, 0)
-        name = argv[found.place]
-        for key in selector.keys:
-            if key.access & needed == needed and key.pattern.matches(name):
-                break
-        else:
-            return found.place
-    return 0
+class _Keys:
+    """The keys of a request, looked for once."""
+
+    def __init__(self, user: User, command: Command, argv: list[bytes]) -> None:
+        self.command = command
+        self.argv = argv
+        self.spans: list[Span] | None = user.catalog.keys_of(command)
+        self.touches: list[Touch] | None = None
+        if self.spans is not None and not self._fits(self.spans):
+            self.spans = None
+
+    def _fits(self, spans: list[Span]) -> bool:
+        argc = len(self.argv)
+        if argc > 3 and self.command.name == "set":
+            return False
+        for span in spans:  # noqa: SIM110  # a generator for each request costs more
+            if span.first >= argc or span.last >= argc:
+                return False
+        return True
+
+    def refused(self, selector: Selector) -> int:
+        """The place of the first key that the selector does not allow, 0 if there is none."""
+        argv = self.argv
+        if self.spans is not None:
+            for span in self.spans:
+                last = span.last if span.last >= 0 else len(argv) + span.last
+                for place in range(span.first, last + 1, span.step):
+                    if not _allows(selector, argv[place], span.needed):
+                        return place
+            return 0
+        if self.touches is None:
+            self.touches = touches(self.command, argv)
+        for touch in self.touches:
+            if not _allows(selector, argv[touch.place], touch.needed):
+                return touch.place
+        return 0
+
+
+def _allows(selector: Selector, name: bytes, needed: int) -> bool:
+    for key in selector.keys:  # noqa: SIM110  # a generator for each key costs more
+        if key.access & needed == needed and key.pattern.matches(name):
+            return True
+    return False
 
 
 def _refused_channel(selector: Selector, name: str, argv: list[bytes]) -> int:

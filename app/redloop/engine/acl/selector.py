@@ -10,12 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.engine.acl.key_access import READ, READ_WRITE, WRITE, Span, spans_of
 from redloop.engine.command import CATEGORIES, Command
 from redloop.patterns import Pattern, compile_pattern
-
-READ: Final = 1
-WRITE: Final = 2
-READ_WRITE: Final = READ | WRITE
 
 UNKNOWN_COMMAND: Final = "Unknown command or category name in ACL"
 SYNTAX: Final = "Syntax error"
@@ -58,6 +55,7 @@ class Catalog:
                 self.families[container].append(name)
         self.names = frozenset(self.commands)
         self.categories: dict[str, frozenset[str]] = {}
+        self.spans: dict[str, list[Span] | None] = {}  # of commands asked for
 
     def category(self, name: str) -> frozenset[str]:
         """The commands that a rule about a category means: a container brings its subcommands."""
@@ -67,6 +65,12 @@ class Catalog:
             found = frozenset([meant for member in members for meant in (member, *self.families[member])])
             self.categories[name] = found
         return found
+
+    def keys_of(self, command: Command) -> list[Span] | None:
+        """Where a command has its keys; None if that depends on the request."""
+        if command.name not in self.spans:
+            self.spans[command.name] = spans_of(command.definition)
+        return self.spans[command.name]
 
 
 class KeyPattern:

@@ -21,7 +21,7 @@ class RdbForm(Form):
 
     def __init__(self, config: Config, keyspace: Keyspace, facts: list[tuple[bytes, bytes]], libraries: list[bytes]) -> None:
         self.size = 0
-        self.writer = Writer(config)
+        self.writer = Writer(config, config.rdb_version)
         self._keyspace = keyspace
         self._clock = keyspace.clock
         self.facts = facts

@@ -21,7 +21,7 @@ EVERYTHING: Final = 1 << 62
 
 def dump(value: object, config: Config) -> bytes:
     """The payload of a value."""
-    writer = Writer(config)
+    writer = Writer(config, config.rdb_version)
     writer.longest_compressed = EVERYTHING
     writer.payload(value)
     return _ended(writer)
@@ -29,7 +29,7 @@ def dump(value: object, config: Config) -> bytes:
 
 def dump_libraries(sources: list[bytes], config: Config) -> bytes:
     """The payload of libraries of functions."""
-    writer = Writer(config)
+    writer = Writer(config, config.rdb_version)
     writer.longest_compressed = EVERYTHING
     for source in sources:
         writer.function(source)
@@ -37,7 +37,7 @@ def dump_libraries(sources: list[bytes], config: Config) -> bytes:
 
 
 def _ended(writer: Writer) -> bytes:
-    writer.raw(VERSION.to_bytes(2, "little"))
+    writer.raw(writer.version.to_bytes(2, "little"))
     writer.raw(crc64(b"".join(writer.parts)))
     return writer.flush()
 
