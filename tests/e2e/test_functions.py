@@ -78,6 +78,8 @@ def test_they_are_in_the_append_only_file(tmp_path: pathlib.Path, writer: str, r
         assert wire.call("FCALL", "add", "1", "h", "3") == b"5"
     with start(writer, *settings, folder=str(tmp_path)) as server, Wire(server) as wire:
         check_all(wire)
+        wire.call("DEBUG", "LOADAOF")
+        check_all(wire)
         payload = wire.data("FUNCTION", "DUMP")
         wire.call("FUNCTION", "FLUSH")
         wire.call("FUNCTION", "RESTORE", payload)
@@ -110,6 +112,8 @@ def test_they_survive_what_empties_the_databases(server: Server) -> None:
         wire.call("FLUSHALL")
         wire.call("FCALL", "add", "1", "h", "5")
         wire.call("DEBUG", "RELOAD")
+        check_all(wire)
+        wire.call("DEBUG", "RELOAD", "NOFLUSH", "MERGE")
         check_all(wire)
         wire.call("SCRIPT", "FLUSH")
         check_all(wire)

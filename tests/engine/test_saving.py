@@ -281,12 +281,19 @@ def test_reload(tmp_path: Path) -> None:
     play(scene())
 
 
-def test_functions_that_nobody_knows_yet_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "dump.rdb").write_bytes(b"REDIS0012\xf5\x0f#!lua name=lib\n\xff" + bytes(8))
+def test_libraries_of_functions_are_asked_for_and_handed_on(tmp_path: Path) -> None:
+    taken: list[tuple[bool, bytes]] = []
 
     async def scene() -> None:
         async with running(tmp_path) as server:
-            Talker(server).send("SAVE")
+            saving = saving_of(server)
+            saving.libraries = lambda: [b"#!lua name=lib\n"]
+            saving.take_library = lambda replace, code: taken.append((replace, code))
+            saving.drop_libraries = taken.clear
+            assert saving.reload(save=True, flush=False, merge=True)
+            assert taken == [(True, b"#!lua name=lib\n")]
+            assert saving.reload(save=False, flush=True, merge=False)
+            assert taken == [(False, b"#!lua name=lib\n")]
 
     play(scene())
     assert b"\xf5\x0f#!lua name=lib\n" in (tmp_path / "dump.rdb").read_bytes()

@@ -126,10 +126,12 @@ def test_state_of_a_library_stays_between_calls(place: Place) -> None:
 
 
 def test_a_library_from_a_file_takes_its_time_but_must_be_right(place: Place) -> None:
-    place.functions.take(library("a", "f"))
+    place.functions.take(False, library("a", "f"))
     assert place.functions.sources() == [library("a", "f")]
     with pytest.raises(RdbError, match="Library 'a' already exists"):
-        place.functions.take(library("a", "g"))
+        place.functions.take(False, library("a", "g"))
+    place.functions.take(True, library("a", "g"))
+    assert place.functions.sources() == [library("a", "g")]
 
 
 def test_what_changes_libraries_is_replayed_and_what_does_not_is_not(place: Place) -> None:

@@ -450,6 +450,7 @@ class Durability:
                 await self._work(self.directory.read_manifest)
             for database in server.keyspace.databases:
                 database.clear()
+            self.saving.drop_libraries()
             await self._load()
         except (LoadError, ManifestError, OSError) as error:
             log.warning("%s", error)

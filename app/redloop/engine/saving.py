@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Final
 
 from redloop.engine.client import Client
@@ -39,7 +40,7 @@ def _no_rewrite() -> bool:
     return False
 
 
-def _forget(_code: bytes) -> None:
+def _forget(_replace: bool, _code: bytes) -> None:
     return None
 
 
@@ -59,7 +60,7 @@ class Saving:
         self.scheduled = False
         self.asked_only = False  # save points count for nothing: what was loaded is of an earlier moment
         self.libraries: Callable[[], list[bytes]] = list  # the sources of functions
-        self.take_library: Callable[[bytes], None] = _forget  # one that was loaded; raises RdbError
+        self.take_library: Callable[[bool, bytes], None] = _forget  # one that was loaded, in place of another or not; raises RdbError
         self.drop_libraries: Callable[[], None] = _nothing
         self._loop = loop
         self._executor = executor
@@ -268,7 +269,7 @@ class Saving:
 
     def loader(self, preamble: bool, merge: bool = False) -> FileLoader:
         """What loads a file; `preamble`: one that begins an append-only file."""
-        loader = FileLoader(self.server.keyspace, self.server.config, preamble, self.take_library)
+        loader = FileLoader(self.server.keyspace, self.server.config, preamble, partial(self.take_library, merge))
         loader.merge = merge
         return loader
 

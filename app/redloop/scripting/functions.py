@@ -166,10 +166,10 @@ class Functions:
         self._join([library], replace)
         return library.name
 
-    def take(self, source: bytes) -> None:
+    def take(self, replace: bool, source: bytes) -> None:
         """A library from a file. Raises RdbError."""
         try:
-            self._join([self._loaded(source, self.libraries, 0)], replace=False)
+            self._join([self._loaded(source, {} if replace else self.libraries, 0)], replace)
         except RedisError as error:
             raise RdbError(f"Failed creating the library: {error.text}") from None
 
