@@ -70,6 +70,9 @@ PARKED_UNREAD: Final = PARKED_OUTPUT | PARKED_DISK
 GREEDY: Final = 128 * 1024
 """Bytes read at once that tell of more behind them."""
 
+ANSWERED_BY_PUSH: Final = frozenset(["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe"])
+"""What is answered even where CLIENT REPLY has switched replies off."""
+
 Guard = Callable[["Client", Command, list[bytes]], object]
 """guard(client, command, argv): None lets the command pass; raising RedisError rejects it; any reply is given instead of running it."""
 
@@ -492,7 +495,8 @@ class Client:
 
     def answer(self, reply: object) -> None:
         """Sends the reply of a command that had none so far (it was blocked)."""
-        encode(reply, self.out, self.resp3)
+        if not self.muted:
+            encode(reply, self.out, self.resp3)
         if self.unsettled:
             self._settle_pushes()
 
@@ -542,7 +546,7 @@ class Client:
 
     def _settle(self, mark: i64, command: Command | None) -> None:
         """Does what is due after a command, whose reply is `out[mark:]`."""
-        if self.muted or self.skipping == 1:
+        if (self.muted or self.skipping == 1) and (command is None or command.name not in ANSWERED_BY_PUSH):
             del self.out[mark:]
         if self.skipping:
             self.skipping -= 1

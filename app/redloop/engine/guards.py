@@ -34,6 +34,7 @@ class Pause:
         self.writes_only = writes_only and (self.writes_only or not running)
         self.until_ms = max(self.until_ms, until_ms) if running else until_ms
         self.server.keyspace.expiring = False
+        self.server.keyspace.veiled = True
         self.server.add_guard(self.guard)
         self.server.later(self.until_ms - self.server.clock.now_ms(), self._check)
 
@@ -42,6 +43,7 @@ class Pause:
         self.until_ms = 0
         self.writes_only = False
         self.server.keyspace.expiring = True
+        self.server.keyspace.veiled = False
         self.server.remove_guard(self.guard)
         waiting = self._waiting
         self._waiting = []
@@ -50,7 +52,7 @@ class Pause:
 
     def guard(self, client: Client, command: Command, argv: list[bytes]) -> object:
         """Parks the client if its command must wait."""
-        if self.writes_only and not command.flags & (WRITE | MAY_REPLICATE):
+        if self.writes_only and not command.flags & (WRITE | MAY_REPLICATE) and not _ends_writing(client, command):
             return None
         client.park(PARKED_PAUSED, argv)
         self._waiting.append(client)
@@ -58,5 +60,18 @@ class Pause:
 
     def _check(self) -> None:
         self.server.clock.refresh()
-        if self.until_ms and not self.active():
+        left = self.until_ms - self.server.clock.now_ms()
+        if not self.until_ms:
+            return
+        if left > 0:  # a longer pause has come, or the timer was early
+            self.server.later(left, self._check)
+        else:
             self.end()
+
+
+def _ends_writing(client: Client, command: Command) -> bool:
+    """Whether it is the EXEC of a transaction that writes."""
+    transaction = client.transaction
+    if transaction is None or command.name != "exec":
+        return False
+    return any(queued.flags & (WRITE | MAY_REPLICATE) for queued, _ in transaction.queued)

@@ -70,6 +70,7 @@ class Keyspace:
 
         # Expiry and access.
         self.expiring = True
+        self.veiled = False  # while it is not: a key that is due stays, and is not seen
         self.touching: i64 = TOUCH_SEGMENT  # for the command that runs
         self.touch_mode: i64 = TOUCH_SEGMENT
         self.uses_wanted = False  # somebody asked when a key was used
@@ -245,8 +246,10 @@ class Database:
 
     def _is_due(self, segment: Segment, key: bytes) -> bool:
         due = segment.expires.get(key)
-        if due is None or due > self.clock.ms or not self.keyspace.expiring:
+        if due is None or due > self.clock.ms:
             return False
+        if not self.keyspace.expiring:
+            return self.keyspace.veiled
         self._expire(segment, key)
         return True
 
