@@ -163,6 +163,7 @@ def test_a_script_is_not_stopped_as_a_function(server: Server) -> None:
     busy = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
     with Wire(server) as wire, Wire(server) as other:
         wire.call("CONFIG", "SET", "busy-reply-threshold", "1")
+        assert other.call("PING") == b"PONG"
         wire.send("EVAL", "while true do end", "0")
         ends = time.monotonic() + SECONDS
         while refused(other, "PING") != busy:

@@ -37,11 +37,11 @@ def test_a_lock_of_redis_py(connection: redis.Redis) -> None:
     other = connection.lock("lock", timeout=60, blocking=False)
     assert lock.acquire()
     assert not other.acquire()
-    assert 59000 < connection.pttl("lock") <= 60000
+    assert 30000 < connection.pttl("lock") <= 60000
     assert lock.extend(60)
-    assert 119000 < connection.pttl("lock") <= 120000
+    assert 60000 < connection.pttl("lock") <= 120000
     assert lock.reacquire()
-    assert 59000 < connection.pttl("lock") <= 60000
+    assert 30000 < connection.pttl("lock") <= 60000
     with pytest.raises(LockError):
         other.release()
     connection.set("lock", "somebody else's", px=60000)
@@ -86,7 +86,7 @@ def test_redlock_of_pottery(connection: redis.Redis) -> None:
     other = Redlock(key=name, masters={connection}, auto_release_time=60)
     assert lock.acquire()
     assert not other.acquire(blocking=False)
-    assert 59 < lock.locked() <= 60
+    assert 0 < lock.locked() <= 60
     lock.extend()
     lock.release()
     assert not lock.locked()
