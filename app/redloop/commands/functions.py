@@ -54,6 +54,7 @@ def _functions(client: Client) -> Functions:
 
 
 def _call(client: Client, argv: list[bytes], read_only: bool) -> Reply:
+    client.server.monitors.show(client, argv)
     functions = _functions(client)
     function = functions.find(argv[1])
     count = parse_int(argv[2], FUNCTION_NUMKEYS)

@@ -206,8 +206,6 @@ class Scripts:
             elif not flags & ALLOW_OOM and self.server.eviction.out_of_memory and not client.obeyed:
                 raise RedisError(OOM)
         server = self.server
-        if server.observers:
-            server.monitors.show(client, argv)
         calls.begin(client, read_only, bool(script.flags & (ALLOW_OOM | NO_WRITES)))
         effects = server.effects
         mark = effects.mark()
