@@ -1,0 +1,7 @@
+"""Coverage-guided fuzzing of what comes from outside and is not RESP: payloads of RESTORE, RDB files. By hand; pip install atheris first.
+
+    PYTHONPATH=app python -m tests.fuzz.rdb CORPUS -max_total_time=600 -rss_limit_mb=1024
+
+rdb          what is fuzzed, and what must hold
+found/       inputs that once broke something: tests/persistence/rdb/test_found.py plays them on every run
+"""
