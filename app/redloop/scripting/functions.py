@@ -253,8 +253,8 @@ class Functions:
         runtime.stage(True)
         try:
             runtime.call(chunk, 0, [])
-        except ScriptError as error:
-            raise RedisError(library_does_not_register(error.text)) from None
+        except ScriptError as failure:
+            raise RedisError(library_does_not_register(failure.text)) from None
         finally:
             runtime.stage(False)
             self._loading = None
