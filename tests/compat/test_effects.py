@@ -21,6 +21,7 @@ from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.events import KEY_MISS, NEW, SILENT
 from redloop.keyspace.database import Database
+from redloop.scripting.functions import Functions
 from redloop.scripting.scripts import Scripts
 from tests.compat.harness import pack, split_steps, words
 from tests.compat.replies import Stream, parse
@@ -64,6 +65,7 @@ class Ours:
         self.server = Server(Config(), self.clock)
         install(self.server)
         self.server.scripts = Scripts(self.server)
+        self.server.functions = Functions(self.server, self.server.scripts)
         self.client = Client(self.server, Peer(), 1)
         self.log = bytearray()
         self.events: list[bytes] = []
