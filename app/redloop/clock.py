@@ -16,6 +16,9 @@ from mypy_extensions import i64
 _monotonic: Final = perf_counter_ns  # a constant is found quicker than a global by compiled code
 
 
+_NEVER: Final = 1 << 62
+
+
 class Clock:
     """The system's clock.
 
@@ -28,6 +31,7 @@ class Clock:
         self.seconds: int = 0
         self.second: object = 0
         self._read_at: i64 = 0
+        self._frozen_us: int = 0
         self.refresh()
 
     def now_ms(self) -> int:
@@ -36,7 +40,7 @@ class Clock:
 
     def now_us(self) -> int:
         """Wall time in microseconds, read afresh (TIME, and nothing that must agree within a command)."""
-        return time_ns() // 1000
+        return self._frozen_us if self._read_at == _NEVER else time_ns() // 1000
 
     def monotonic_ns(self) -> int:
         """A steadily growing count of nanoseconds, read afresh."""
@@ -49,6 +53,15 @@ class Clock:
             self._read_at = now
             self._set_wall(time_ns() // 1_000_000)
         return now
+
+    def freeze(self) -> None:
+        """The wall clock stands still, until `thaw`: all of a script happens at one moment."""
+        self._frozen_us = time_ns() // 1000
+        self._read_at = _NEVER
+
+    def thaw(self) -> None:
+        """The wall clock goes on with the next tick."""
+        self._read_at = 0
 
     def sleep(self, seconds: float) -> None:
         """Stops everything for a while (DEBUG SLEEP, and nothing else)."""

@@ -313,7 +313,7 @@ DIRECTIVES: Final[tuple[Directive, ...]] = (
     Directive("tracking-table-max-keys", _LONG),
     # scripting
     Directive("busy-reply-threshold", _LONG, older="lua-time-limit"),
-    Directive("lua-enable-deprecated-api", _YES_NO, IMMUTABLE | HIDDEN),
+    Directive("lua-enable-deprecated-api", _YES_NO, IMMUTABLE | HIDDEN, idle="print, getfenv, setfenv and newproxy are not there"),
 )
 
 BY_NAME: Final[dict[str, Directive]] = {name: directive for directive in DIRECTIVES for name in (directive.name, *directive.older)}

@@ -211,6 +211,7 @@ class Scripts:
         mark = effects.mark()
         effects.depth += 1
         self.busy.begin(client, calls, script.shown)
+        server.clock.freeze()
         try:
             reply = runner(script.function, count, argv[3:])
         except ScriptError as error:
@@ -219,6 +220,7 @@ class Scripts:
                 text = script_failed(text, script.name, error.source, error.line)
             return self._failed(client, text, error.counted)
         finally:
+            server.clock.thaw()
             if self.busy.end():  # the server ends with it, and keeps nothing of what it did
                 effects.forget(mark)
                 client.abort()
