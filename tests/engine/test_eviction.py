@@ -140,11 +140,19 @@ def test_what_takes_too_long_goes_on_behind_the_batch() -> None:
     fill(guest, 100)
     database = house.server.keyspace.databases[0]
     database.keyspace.listeners = (lambda *_: house.clock.advance(1),)
-    guest.say(f"CONFIG SET maxmemory {BASE + KEY * 21}")
+    guest.client.feed(b"CONFIG SET maxmemory %d\r\n" % (BASE + KEY * 21))
+    assert (keys(house), guest.look()) == (100, b"+OK\r\n")
     guest.client.feed(b"GET key:1\r\n")
     assert keys(house) == 100 - 16
     assert guest.look() in (b"$1\r\nx\r\n", b"$-1\r\n")
     house.end_tick()
+    assert 16 <= keys(house) <= 21
+
+
+def test_a_lower_limit_counts_at_once() -> None:
+    house, guest = limited(100, "allkeys-random")
+    fill(guest, 100)
+    guest.say(f"CONFIG SET maxmemory {BASE + KEY * 21}")
     assert 16 <= keys(house) <= 21
 
 

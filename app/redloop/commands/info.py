@@ -245,7 +245,7 @@ def memory_fields(report: Report) -> Fields:
         ("mem_total_replication_buffers", 0),
         ("mem_replica_full_sync_buffer", 0),
         ("mem_clients_slaves", 0),
-        ("mem_clients_normal", buffers),
+        ("mem_clients_normal", sum([client.memory_size() for client in server.clients.values()])),
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", aof_buffer),
         ("mem_allocator", os.environ.get("PYTHONMALLOC", "pymalloc")),

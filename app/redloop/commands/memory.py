@@ -1,7 +1,7 @@
 """MEMORY: where the memory goes (https://redis.io/docs/latest/commands/memory/).
 
-What is allocated is what is resident: Python keeps no account of its own, so fragmentation within the allocator cannot be told apart and is
-reported as none.
+What is allocated is an estimate (engine/memory.py); what is resident beyond it is what the allocators keep of what was freed, and is
+reported as their fragmentation.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def memory_stats(client: Client, argv: list[bytes]) -> Reply:
     server = client.server
     memory = server.memory
     used = memory.now()
+    rss = max(memory.resident, used)
     buffers = _buffers(client)
     scripts, functions = server.scripts, server.functions
     flat: list[object] = [
@@ -113,27 +114,24 @@ def memory_stats(client: Client, argv: list[bytes]) -> Reply:
         b"dataset.percentage", min(100.0, 100 * data / grown),
         b"peak.percentage", 100 * used / max(1, memory.peak),
         b"allocator.allocated", used,
-        b"allocator.active", used,
-        b"allocator.resident", used,
+        b"allocator.active", rss,
+        b"allocator.resident", rss,
         b"allocator.muzzy", 0,
-        b"allocator-fragmentation.ratio", 1.0,
-        b"allocator-fragmentation.bytes", 0,
+        b"allocator-fragmentation.ratio", rss / max(1, used),
+        b"allocator-fragmentation.bytes", rss - used,
         b"allocator-rss.ratio", 1.0,
         b"allocator-rss.bytes", 0,
         b"rss-overhead.ratio", 1.0,
         b"rss-overhead.bytes", 0,
-        b"fragmentation", 1.0,
-        b"fragmentation.bytes", 0,
+        b"fragmentation", rss / max(1, used),
+        b"fragmentation.bytes", rss - used,
     ]  # fmt: skip
     return Pairs(flat)
 
 
 def _buffers(client: Client) -> int:
-    """Bytes in the input and output buffers of all clients."""
-    total = 0
-    for other in client.server.clients.values():
-        total += int(other.queued) + other.peer.pending()
-    return total
+    """Bytes that all clients take, with what they have sent and are owed."""
+    return sum([other.memory_size() for other in client.server.clients.values()])
 
 
 @command("MEMORY DOCTOR", "Where the memory goes, in words.", 0, since="4.0.0", complexity="O(1)", tips=NONDETERMINISTIC)
