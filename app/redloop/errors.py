@@ -307,6 +307,7 @@ def hello_option(raw: bytes) -> str:
 
 SLOWLOG_COUNT: Final = "ERR count should be greater than or equal to -1"
 MONITOR_KEYSPACE: Final = "ERR Replica can't interact with the keyspace"
+SSUBSCRIBE_IN_TRANSACTION: Final = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
 MONITOR_IN_TRANSACTION: Final = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 
 

@@ -77,8 +77,9 @@ def environment() -> dict[str, str]:
 class Server:
     """One running server: how to reach it, watch it and stop it. A context manager."""
 
-    def __init__(self, kind: str, arguments: tuple[str, ...], folder: str | None = None) -> None:
+    def __init__(self, kind: str, arguments: tuple[str, ...], folder: str | None = None, config: str = "") -> None:
         self.kind = kind
+        self.config = [config] if config else []  # the configuration file
         self.arguments = arguments
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="redloop-")
@@ -89,7 +90,7 @@ class Server:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         command = [os.path.join(oracle_folder(), "redis-server")] if self.kind == "oracle" else redloop_command()
-        command += ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.folder]
+        command += [*self.config, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.folder]
         command += ["--save", "", "--enable-debug-command", "yes", *self.arguments]
         with open(self.log, "ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), cwd=self.folder)
@@ -150,6 +151,6 @@ class Server:
         self.stop()
 
 
-def start(kind: str, *arguments: str, folder: str | None = None) -> Server:
+def start(kind: str, *arguments: str, folder: str | None = None, config: str = "") -> Server:
     """Start `oracle` or `redloop` with further command-line arguments; a given folder is kept when the server stops."""
-    return Server(kind, arguments, folder)
+    return Server(kind, arguments, folder, config)

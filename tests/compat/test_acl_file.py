@@ -224,3 +224,32 @@ def _answers(kind: str, folder: pathlib.Path, lines: str) -> list[bytes]:
             answers.append(peer.recv(65536))
         peer.close()
         return answers
+
+
+@pytest.mark.parametrize(
+    ("lines", "requests"),
+    [
+        ("maxclients 100", ["ACL SETUSER bob on >x +@all ~a", "CONFIG SET requirepass foo"]),
+        ("requirepass foo\nuser bob on\nuser alice off", ["AUTH foo", "ACL DELUSER bob", "ACL SETUSER z (+get ~a)"]),
+        ("requirepass foo", ["AUTH foo", "ACL SETUSER default nopass"]),
+        ("requirepass foo\naclfile users.acl", ["ACL LIST", "ACL SETUSER bob on", "CONFIG SET requirepass x", "ACL SAVE"]),
+    ],
+)
+def test_what_a_rewrite_keeps(oracle: str, tmp_path: pathlib.Path, lines: str, requests: list[str]) -> None:
+    """Users stand in the configuration file unless there is an aclfile."""
+    kept = []
+    for kind in ("redloop", "oracle"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / "users.acl").write_text("user eve on\n")
+        path = folder / "x.conf"
+        path.write_text(lines.replace("users.acl", str(folder / "users.acl")) + "\n")
+        with start(kind, folder=str(folder), config=str(path)) as server:
+            peer = server.connect()
+            for request in [*requests, "CONFIG REWRITE"]:
+                peer.sendall(request.encode() + b"\r\n")
+                assert not peer.recv(65536).startswith(b"-"), request
+            peer.close()
+        told = [line for line in path.read_text().splitlines() if line.startswith(("user ", "requirepass"))]
+        kept.append([*told, *(folder / "users.acl").read_text().splitlines()])
+    assert kept[0] == kept[1]

@@ -66,6 +66,7 @@ def auth(client: Client, argv: list[bytes]) -> Reply:
 def hello(client: Client, argv: list[bytes]) -> Reply:
     version = 3 if client.resp3 else 2
     name: bytes | None = None
+    login: list[bytes] = []  # user and password
     options = Options(list(argv), 1)
     for place in range(1, len(argv) - 2):
         if argv[place].upper() == b"AUTH":
@@ -78,14 +79,14 @@ def hello(client: Client, argv: list[bytes]) -> Reply:
         word = options.value()
         match word.upper():
             case b"AUTH" if options.left() >= 2:
-                user, password = options.value(), options.value()
-                if not client.server.access.login(client, user, password, argv[0]):
-                    raise RedisError(WRONGPASS)
+                login = [options.value(), options.value()]
             case b"SETNAME" if options.left() >= 1:
                 name = options.value()
                 check_name(name)
             case _:
                 raise RedisError("ERR Syntax error in HELLO option '" + word.split(b"\0")[0].decode("utf-8", "surrogateescape") + "'")
+    if login and not client.server.access.login(client, login[0], login[1], argv[0]):
+        raise RedisError(WRONGPASS)
     if not client.authenticated:
         raise RedisError(HELLO_NOAUTH)
     if name is not None:

@@ -7,7 +7,7 @@ from typing import Final
 from redloop.engine.client import Client
 from redloop.engine.command import FAST, LOADING, NOSCRIPT, PUBSUB, STALE, family
 from redloop.engine.pubsub import Directory
-from redloop.errors import RedisError, unknown_subcommand_or_arity
+from redloop.errors import SSUBSCRIBE_IN_TRANSACTION, RedisError, unknown_subcommand_or_arity
 from redloop.patterns import compile_pattern
 from redloop.resp.replies import Reply, Several
 
@@ -54,6 +54,8 @@ def punsubscribe(client: Client, argv: list[bytes]) -> Reply:
     SUBSCRIBING, since="7.0.0", complexity="O(N)", keys="NOT_KEY",
 )
 def ssubscribe(client: Client, argv: list[bytes]) -> Reply:
+    if client.may_not_block:
+        raise RedisError(SSUBSCRIBE_IN_TRANSACTION)
     return _subscribe(client, client.server.pubsub.shards, argv)
 
 
