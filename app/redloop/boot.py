@@ -163,9 +163,14 @@ class Instance:
                 peer.close()
             return client
 
+        def ended(task: asyncio.Task[Any]) -> None:
+            self._adopting.discard(task)
+            if task.cancelled() or task.exception() is not None:  # the socket is not what it was
+                client.lost()
+
         task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: Connection(connected), sock))
         self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        task.add_done_callback(ended)
 
     def _later(self, ms: int, callback: Callable[[], None]) -> object:
         return self._loop.call_later(max(ms, 0) / 1000, callback)

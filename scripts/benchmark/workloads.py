@@ -9,6 +9,7 @@ does, `{value}` in a `Fill` by as many bytes as a value has (`-d`). A `Fill` wit
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final, NamedTuple
 
 RANDOM: Final = "__rand_int__"
@@ -37,6 +38,12 @@ def own(name: str, *before: Fill, keyed: bool = False) -> Workload:
 def line(name: str, text: str, *before: Fill) -> Workload:
     """A test given by its command line."""
     return Workload(name, tuple(text.split()), before)
+
+
+def script(name: str, text: str) -> Workload:
+    """A script, run by its SHA-1 with one key."""
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return Workload(name, ("EVALSHA", sha, "1", "bench:counter"), (Fill(("SCRIPT", "LOAD", text), 1), fill("SET bench:counter 1", 1)))
 
 
 def fill(text: str, times: int = PER_REQUEST) -> Fill:
@@ -83,6 +90,8 @@ WORKLOADS: Final = (
     line("hgetall_20", "HGETALL bench:hash", FIELDS_20),
     line("sinter", "SINTER bench:one bench:two", fill(f"SADD bench:one {MEMBERS}", 1), fill(f"SADD bench:two {OTHER_MEMBERS}", 1)),
     line("scan", "SCAN 0", fill("SET key:{i:012} " + VALUE, MANY)),
+    script("script", "return redis.call('GET', KEYS[1])"),
+    script("script_100", "for i = 1, 100 do redis.call('INCR', KEYS[1]) end return 1"),
     Workload(HANDOVER),
 )
 
