@@ -48,4 +48,4 @@ def test_unknown_command(argv: list[bytes], real: Real) -> None:
 
 @pytest.mark.parametrize("word", [b"nope", b"no\r\npe", b"n\0pe", b"x" * 200])
 def test_unknown_subcommand(word: bytes, real: Real) -> None:
-    assert RedisError(errors.unknown_subcommand("client", word)).line() == real("CLIENT", word)
+    assert RedisError(errors.unknown_subcommand(b"client", word)).line() == real("CLIENT", word)

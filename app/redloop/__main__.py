@@ -10,6 +10,7 @@ from redloop.boot import run
 from redloop.config import Config, FatalConfigError, load
 from redloop.config.usage import HELP, question, version
 from redloop.engine.acl.access import Declarations
+from redloop.engine.renaming import Renaming
 from redloop.logs import configure
 
 
@@ -25,6 +26,7 @@ def main() -> int:
         return 1
     config = Config()
     config.on_declaration("user", Declarations().check)
+    config.on_declaration("rename-command", Renaming().check)
     try:
         load(config, arguments, sys.stdin.buffer.read)
     except FatalConfigError as error:

@@ -89,8 +89,9 @@ def exec_aborted(reason: str) -> str:
     return f"EXECABORT Transaction discarded because of: {reason.removeprefix('ERR ')}"
 
 
-def unknown_subcommand(container: str, subcommand: bytes) -> str:
-    return f"ERR unknown subcommand '{quote(subcommand, 128)}'. Try {container.upper()} HELP."
+def unknown_subcommand(container: bytes, subcommand: bytes) -> str:
+    """`container` as it was called, which rename-command may have changed."""
+    return f"ERR unknown subcommand '{quote(subcommand, 128)}'. Try {quote(container.upper())} HELP."
 
 
 def unknown_subcommand_or_arity(container: str, subcommand: bytes) -> str:
@@ -114,10 +115,15 @@ def not_for_subscribers(name: str) -> str:
 
 # -- DEBUG -----------------------------------------------------------------------------------------------------------
 
-DEBUG_NOT_ALLOWED: Final = (
-    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, '
-    "otherwise you need to set this option in the configuration file, and then restart the server."
-)
+def not_enabled(name: str) -> str:
+    return (
+        f'ERR {name.upper()} command not allowed. If the enable-{name}-command option is set to "local", you can run it from a local '
+        "connection, otherwise you need to set this option in the configuration file, and then restart the server."
+    )
+
+
+MODULE_NOT_LOADED: Final = "ERR Error loading the extension. Please check the server logs."
+NO_SUCH_MODULE: Final = "ERR Error unloading module: no such module with that name"
 DEBUG_LOADAOF_FAILED: Final = "ERR Error trying to load the AOF files, check server logs."
 DEBUG_LOADAOF_NOT_NOW: Final = "ERR DEBUG LOADAOF has to wait: not in a transaction, nor while the append-only file is rewritten"
 DEBUG_RELOAD_FAILED: Final = "ERR Error trying to load the RDB dump, check server logs."

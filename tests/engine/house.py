@@ -46,12 +46,16 @@ class House:
 
     def __init__(self, **settings: str) -> None:
         self.clock = ManualClock()
-        self.config = Config()
+        self.config = self.configuration()
         self.config.change([(name.replace("_", "-"), value) for name, value in settings.items()])
         self.server = Server(self.config, self.clock, Random(1))
         install(self.server)
         self._deferred: list[Callable[[], None]] = []
         self.server.defer = self._deferred.append
+
+    def configuration(self) -> Config:
+        """What a configuration file left, before the settings."""
+        return Config()
 
     def visit(self, address: str = "10.0.0.1:5000") -> Guest:
         """A new client."""

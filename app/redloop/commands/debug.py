@@ -14,10 +14,10 @@ from redloop.commands.objects import reference_count
 from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, Handler, family
 from redloop.engine.durability import Durability
+from redloop.engine.guards import check_enabled
 from redloop.errors import (
     DEBUG_LOADAOF_FAILED,
     DEBUG_LOADAOF_NOT_NOW,
-    DEBUG_NOT_ALLOWED,
     DEBUG_PROTOCOL_TYPES,
     DEBUG_RELOAD_FAILED,
     DEBUG_RELOAD_OPTIONS,
@@ -44,9 +44,7 @@ LRU_CLOCK_MASK: Final = (1 << 24) - 1
 
 @command("DEBUG", "Looks inside, and simulates faults.", ADMIN | NOSCRIPT | LOADING | STALE, since="1.0.0", arity=-2, doc_flags="syscmd")
 def debug(client: Client, argv: list[bytes]) -> Reply:
-    allowed = client.server.config.enable_debug_command
-    if not (allowed == "yes" or (allowed == "local" and client.peer.local)):
-        raise RedisError(DEBUG_NOT_ALLOWED)
+    check_enabled(client, "debug")
     entry = TABLE.get(argv[1].upper())
     if entry is None or not entry[0] <= len(argv) - 1 <= entry[1]:
         raise RedisError(unknown_subcommand_or_arity("debug", argv[1]))

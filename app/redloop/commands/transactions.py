@@ -8,7 +8,20 @@ from typing import Final
 
 from redloop.engine.acl.log import MULTI
 from redloop.engine.client import Client
-from redloop.engine.command import ALLOW_BUSY, FAST, LOADING, NO_MULTI, NOSCRIPT, SKIP_SLOWLOG, STALE, Command, family
+from redloop.engine.command import (
+    ADMIN,
+    ALLOW_BUSY,
+    FAST,
+    LOADING,
+    NO_ASYNC_LOADING,
+    NO_MULTI,
+    NOSCRIPT,
+    SKIP_SLOWLOG,
+    STALE,
+    Command,
+    family,
+)
+from redloop.engine.guards import check_enabled
 from redloop.errors import (
     DISCARD_WITHOUT_MULTI,
     EXEC_WITHOUT_MULTI,
@@ -34,6 +47,10 @@ def queue(client: Client, command: Command, argv: list[bytes]) -> object:
         return None
     if command.flags & NO_MULTI:
         raise RedisError(NOT_IN_MULTI)
+    if command.flags & ADMIN:
+        container = command.name.partition("|")[0]
+        if container == "debug" or (container == "module" and command.flags & NO_ASYNC_LOADING):
+            check_enabled(client, container)  # not when it is run: it would not have been allowed in
     transaction = client.transaction
     assert transaction is not None
     transaction.size += sum([len(arg) for arg in argv])

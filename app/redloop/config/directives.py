@@ -177,7 +177,7 @@ DIRECTIVES: Final[tuple[Directive, ...]] = (
     Directive("acllog-max-len", _LONG),
     Directive("enable-protected-configs", _YES_NO_LOCAL, IMMUTABLE),
     Directive("enable-debug-command", _YES_NO_LOCAL, IMMUTABLE),
-    Directive("enable-module-command", _YES_NO_LOCAL, IMMUTABLE, idle="there are no loadable modules"),
+    Directive("enable-module-command", _YES_NO_LOCAL, IMMUTABLE),
     Directive("hide-user-data-from-log", _YES_NO),
     # memory
     Directive("maxmemory", Memory(0, ULONG_MAX)),

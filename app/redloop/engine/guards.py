@@ -9,7 +9,16 @@ from __future__ import annotations
 from redloop.engine.client import PARKED_PAUSED, Client
 from redloop.engine.command import MAY_REPLICATE, WRITE, Command
 from redloop.engine.server import Server
+from redloop.errors import RedisError, not_enabled
 from redloop.resp.replies import NOTHING
+
+
+def check_enabled(client: Client, name: str) -> None:
+    """Raises if enable-debug-command or enable-module-command keeps `name`, debug or module, from this client."""
+    config = client.server.config
+    allowed = config.enable_debug_command if name == "debug" else config.enable_module_command
+    if not (allowed == "yes" or (allowed == "local" and client.peer.local)):
+        raise RedisError(not_enabled(name))
 
 
 class Pause:

@@ -23,6 +23,7 @@ from redloop.engine.effects import Effects
 from redloop.engine.latency import LatencyMonitor
 from redloop.engine.memory import MemoryUse
 from redloop.engine.peer import Peer
+from redloop.engine.renaming import rename
 from redloop.engine.slowlog import SlowLog
 from redloop.engine.statistics import SAMPLE_MS, Statistics
 from redloop.errors import RedisError, exec_aborted, unknown_command, unknown_subcommand
@@ -77,6 +78,8 @@ class Server:
         self.keyspace.on_expired = self._propagate_expiry
         self.keyspace.on_fields_expired = self._propagate_field_expiry
         self.commands: dict[bytes, Command] = build_table(DEFINITIONS)
+        for old, new in config.renamed_commands:
+            rename(self.commands, old, new)
         self.users = Users(config, self.commands)
 
         # Plug-ins, empty until switched on.
@@ -155,7 +158,7 @@ class Server:
         container = self.find_command(argv[:1])
         if container is None:
             return None, self._refuse(RedisError(unknown_command(argv)))
-        return None, self._refuse(RedisError(unknown_subcommand(container.name, argv[1])))
+        return None, self._refuse(RedisError(unknown_subcommand(argv[0], argv[1])))
 
     def _refuse(self, error: RedisError) -> RedisError:
         self.statistics.count_error(error.code)
