@@ -32,6 +32,33 @@ async function main(port) {
   assert.equal(seen.size, 1000);
   assert.equal(await redis.del("a", "one", "two"), 3);
 
+  assert.deepEqual(await redis.multi().set("in", 1).incr("in").get("in").exec(), [[null, "OK"], [null, 2], [null, "2"]]);
+  await redis.watch("in");
+  const other = redis.duplicate();
+  await other.set("in", 5);
+  await other.quit();
+  assert.equal(await redis.multi().get("in").exec(), null);
+  const failing = await redis.multi().set("in", "x").incr("in").exec();
+  assert.match(failing[1][0].message, /not an integer/);
+
+  const listener = redis.duplicate();
+  const heard = [];
+  const all = new Promise((resolve) => {
+    const note = (...words) => heard.push(words) === 3 && resolve();
+    listener.on("message", note);
+    listener.on("pmessage", note);
+    listener.on("smessage", note);
+  });
+  assert.equal(await listener.subscribe("news", "other"), 2);
+  assert.equal(await listener.psubscribe("n?ws"), 3);
+  assert.equal(await listener.ssubscribe("shard"), 1);
+  assert.equal(await redis.publish("news", "hello"), 2);
+  assert.equal(await redis.spublish("shard", "there"), 1);
+  await all;
+  assert.deepEqual(heard, [["news", "hello"], ["n?ws", "news", "hello"], ["shard", "there"]]);
+  assert.equal(await listener.unsubscribe("other"), 2);
+  await listener.quit();
+
   const big = "x".repeat(5_000_000);
   await redis.set("big", big);
   assert.equal(await redis.get("big"), big);

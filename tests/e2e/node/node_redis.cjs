@@ -29,6 +29,28 @@ async function main(port, RESP) {
   assert.equal(seen.size, 1000);
   assert.equal(await client.del(["one", "two", "missing"]), 2);
 
+  assert.deepEqual(await client.multi().set("in", "1").incr("in").get("in").exec(), ["OK", 2, "2"]);
+  await client.watch("in");
+  await client.set("in", "5");
+  await assert.rejects(client.multi().get("in").exec(), /watched keys has been changed/);
+
+  const listener = client.duplicate();
+  await listener.connect();
+  const heard = [];
+  await new Promise((resolve, reject) => {
+    const note = (message, channel) => heard.push([channel, message]) === 3 && resolve();
+    const listening = [listener.subscribe(["news", "other"], note), listener.pSubscribe("n?ws", note), listener.sSubscribe("shard", note)];
+    const speak = async () => {
+      await Promise.all(listening);
+      assert.equal(await client.publish("news", "hello"), 2);
+      assert.equal(await client.sPublish("shard", "there"), 1);
+    };
+    speak().catch(reject);
+  });
+  assert.deepEqual(heard, [["news", "hello"], ["news", "hello"], ["shard", "there"]]);
+  await listener.unsubscribe();
+  await listener.close();
+
   const big = "x".repeat(5_000_000);
   await client.set("big", big);
   assert.equal(await client.get("big"), big);
