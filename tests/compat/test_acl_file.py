@@ -273,3 +273,25 @@ def test_what_a_rewrite_keeps(oracle: str, tmp_path: pathlib.Path, lines: str, r
         told = [line for line in path.read_text().splitlines() if line.startswith(("user ", "requirepass"))]
         kept.append([*told, *(folder / "users.acl").read_text().splitlines()])
     assert kept[0] == kept[1]
+
+
+def test_rules_name_commands_as_they_were_before_they_were_renamed(oracle: str) -> None:
+    arguments = ["--rename-command", "GET", "zget", "--rename-command", "SORT", ""]
+    ours = Inside(*arguments)
+    with start("oracle", *arguments) as server:
+        for request in (
+            "ACL SETUSER u on nopass +get +sort +@geo ~*",
+            "ACL SETUSER u +zget",
+            "ACL SETUSER u -sort",
+            "ACL LIST",
+            "ACL DRYRUN u zget k",
+            "ACL DRYRUN u get k",
+            "ACL DRYRUN u sort k",
+            "COMMAND GETKEYS zget k",
+            "COMMAND GETKEYS get k",
+            "SORT k",
+            "ZGET k",
+        ):
+            with server.connect() as peer:
+                peer.sendall(request.encode() + b"\r\n")
+                assert ours.say(request) == peer.recv(65536), request

@@ -122,9 +122,9 @@ def _top_level(client: Client) -> list[Command]:
 
 
 def _by_name(client: Client, name: bytes) -> Command | None:
-    """By the full name, `config|get` for a subcommand."""
+    """By the full name, `config|get` for a subcommand, and as it is called here (rename-command)."""
     known = client.server.find_command(name.split(b"|"))
-    return known if known is not None and known.name.encode() == name.lower() else None
+    return known if known is not None and known.name.count("|") == name.count(b"|") else None
 
 
 def _simple_set(names: list[str]) -> Members:

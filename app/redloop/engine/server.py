@@ -78,9 +78,9 @@ class Server:
         self.keyspace.on_expired = self._propagate_expiry
         self.keyspace.on_fields_expired = self._propagate_field_expiry
         self.commands: dict[bytes, Command] = build_table(DEFINITIONS)
+        self.users = Users(config, self.commands)  # whose rules name commands as they were
         for old, new in config.renamed_commands:
             rename(self.commands, old, new)
-        self.users = Users(config, self.commands)
 
         # Plug-ins, empty until switched on.
         self.guards: tuple[Any, ...] = ()
