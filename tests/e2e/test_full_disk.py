@@ -59,6 +59,11 @@ class Ballast:
         self.path.unlink()
 
 
+def settle(wire: Wire) -> None:
+    """Nothing more is on its way to the disk."""
+    assert wire.call("WAITAOF", 1, 0, 30_000) == [1, 0]
+
+
 def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not true():
@@ -94,6 +99,7 @@ def test_everysec_refuses_writes_until_there_is_room(disk: pathlib.Path) -> None
     ballast = Ballast(disk)
     with aof(disk) as server, Wire(server) as wire:
         wire.call("SET", "first", "1")
+        settle(wire)
         ballast.fill(200_000)
         count = write_until_refused(wire)
         assert count > 5
@@ -133,6 +139,7 @@ def test_a_rewrite_that_finds_no_room_leaves_what_was(disk: pathlib.Path) -> Non
         for number in range(50):
             wire.call("SET", f"key:{number}", os.urandom(10_000).hex())
         written = wire.items("MGET", *[f"key:{number}" for number in range(50)])
+        settle(wire)
         ballast.fill(300_000)
         wire.call("BGREWRITEAOF")
         wait_until(lambda: said(wire, "aof_last_bgrewrite_status:err") and said(wire, "aof_rewrite_in_progress:0"))

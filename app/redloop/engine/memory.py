@@ -24,11 +24,13 @@ from redloop.clock import Clock
 
 DUTY: Final = 50
 """So many times as long as a reading took passes before the next."""
+LONGEST_PAUSE_NS: Final = 200_000_000
+"""But no longer: a reading that was interrupted only seems to take long."""
 MOST_PIECES: Final = 10_000
 """Free pieces up to which the heap is asked where there is no limit to keep: for each it needs a third of a microsecond."""
-PAUSE: Final = 500
-"""So many times as long as the heap took to answer passes before it is asked again, unless it was quick."""
-QUICK_NS: Final = 100_000
+FEW_PIECES: Final = 1000
+PIECE_PAUSE_NS: Final = 15_000
+"""With more than a few it is asked again when so long has passed for each: 50 times as long as it needs, and many times more with many."""
 PEAK_WEIGHT: Final = 2
 """What arenas grow beyond all they had counts so many times: until nothing is thought to be free among them."""
 SLACK: Final = 1 << 20
@@ -103,7 +105,7 @@ class MemoryUse:
         begun_ns = self._clock.monotonic_ns()
         self._read()
         ended_ns = self._clock.monotonic_ns()
-        self.next_ns = ended_ns + DUTY * (ended_ns - begun_ns)
+        self.next_ns = ended_ns + min(DUTY * (ended_ns - begun_ns), LONGEST_PAUSE_NS)
         self.peak = max(self.peak, self.used)
         self.count += 1
         return self.used
@@ -139,17 +141,16 @@ class MemoryUse:
             self._mean = self._small / count
 
     def _read_heap(self) -> None:
-        begun_ns = self._clock.monotonic_ns()
+        now_ns = self._clock.monotonic_ns()
         heap = self._heap
         pieces = heap.pieces + min(max(0, self._heap_blocks - self._blocks), (heap.held - heap.free) // LARGE)
-        if begun_ns < self._heap_next_ns or (pieces > MOST_PIECES and not self.limited):
+        if now_ns < self._heap_next_ns or (pieces > MOST_PIECES and not self.limited):
             return
         found = self.readings.heap()
         if found is not None:
             self._heap = found
             self._heap_blocks = self._blocks
-        ended_ns = self._clock.monotonic_ns()
-        self._heap_next_ns = ended_ns + PAUSE * (ended_ns - begun_ns - QUICK_NS)
+            self._heap_next_ns = now_ns + _pause_ns(found.pieces)
 
     def _free_in_heap(self) -> int:
         heap = self._heap
@@ -158,3 +159,8 @@ class MemoryUse:
         if gone <= 0 or then <= 0:
             return heap.free
         return heap.free + (heap.held - heap.free) * min(gone, then) // then
+
+
+def _pause_ns(pieces: int) -> int:
+    """How long a heap in so many pieces is not asked again."""
+    return pieces * PIECE_PAUSE_NS * (1 + pieces // MOST_PIECES) if pieces > FEW_PIECES else 0
