@@ -5,7 +5,7 @@ from __future__ import annotations
 from redloop import commands  # noqa: F401  # declares the commands
 from redloop.clock import ManualClock
 from redloop.config import Config
-from redloop.engine.client import PARKED_BLOCKED, Client
+from redloop.engine.client import PARKED_BLOCKED, PARKED_LONG, Client
 from redloop.engine.features import install
 from redloop.engine.limits import Limits
 from redloop.engine.peer import Peer
@@ -59,7 +59,8 @@ def test_protected_mode_lets_strangers_in_with_a_password_only() -> None:
 
 def test_who_says_nothing_for_timeout_seconds_is_hung_up_on() -> None:
     house = House()
-    idle, blocked, subscribed = house.client(), house.client(), house.client()
+    idle, blocked, subscribed, busy = house.client(), house.client(), house.client(), house.client()
+    busy.parked = PARKED_LONG
     blocked.parked = PARKED_BLOCKED
     subscribed.subscriptions = 1
     house.clock.advance(100_000)
@@ -68,7 +69,7 @@ def test_who_says_nothing_for_timeout_seconds_is_hung_up_on() -> None:
     fresh = house.client()
     house.clock.advance(10_000)
     house.server.cron.run()
-    assert [client.closing for client in (idle, blocked, subscribed, fresh)] == [True, False, False, False]
+    assert [client.closing for client in (idle, blocked, subscribed, busy, fresh)] == [True, False, False, False, False]
 
 
 def test_a_new_bulk_size_counts_for_those_who_are_here() -> None:

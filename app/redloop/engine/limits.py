@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from redloop.engine.client import PARKED_BLOCKED, Client
+from redloop.engine.client import PARKED_BLOCKED, PARKED_LONG, Client
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.errors import MAX_CLIENTS, PROTECTED_MODE, RedisError
@@ -48,7 +48,7 @@ class Limits:
             return
         longest_ago = self.server.clock.now_ms() - timeout * 1000
         for client in list(self.server.clients.values()):
-            if client.seen_ms < longest_ago and not client.subscriptions and not client.parked & PARKED_BLOCKED:
+            if client.seen_ms < longest_ago and not client.subscriptions and not client.parked & (PARKED_BLOCKED | PARKED_LONG):
                 client.close()
 
     def _bulk_size(self) -> None:
