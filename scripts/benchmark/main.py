@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmark import commands, growth, memory, report, stall, startup
+from benchmark import commands, fanout, growth, memory, report, stall, startup
 from benchmark.commands import Plan, Result
 from benchmark.servers import (
     ROOT,
@@ -34,7 +34,9 @@ from benchmark.servers import (
 )
 from benchmark.workloads import WORKLOADS, Workload, select
 
-PARTS: Final = ("commands", "growth", "memory", "stall", "startup")
+PARTS: Final = ("commands", "connections", "fanout", "growth", "memory", "stall", "startup")
+ASKED: Final = ("connections", "fanout", "growth")
+"""Parts that run when they are named."""
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
 MARK: Final = "<!-- Everything below this line is written by scripts/bench --write. -->"
 
@@ -59,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
     about = "Compare redloop with redis-server on this machine, by server CPU per command."
     parser = argparse.ArgumentParser(prog="scripts/bench", description=about)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all but growth")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all but {', '.join(ASKED)}")
     parser.add_argument("-t", "--tests", default="", help="comma separated test names (default: all)")
     parser.add_argument("--list", action="store_true", help="print the names of the tests and end")
     parser.add_argument("-P", "--depths", default="1,16,64", help="pipeline depths (default: 1,16,64)")
@@ -69,7 +71,8 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each test, servers taking turns (default: 3)")
     parser.add_argument("--seconds", type=float, default=0.4, help="about how long one server works in one round (default: 0.4)")
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys loaded for the stall and start-up parts (default: 1000000)")
-    parser.add_argument("--scale", type=float, default=1.0, help="factor on the sizes of the memory part (default: 1)")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the sizes of the memory, fanout, connections parts")
+    parser.add_argument("--subscribers", type=int, default=1000, help="subscribers in the fan-out part (default: 1000)")
     parser.add_argument("--members", type=int, default=growth.LARGE, help="members of the large value in the growth part")
     parser.add_argument("--compiled", action="store_true", help="measure a compiled copy of the source, made in build/bench")
     parser.add_argument("--interpreted", action="store_true", help="measure an interpreted copy; neither: the source as it lies in app/")
@@ -81,7 +84,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}")
-    options.parts = options.parts or [part for part in PARTS if part != "growth"]
+    options.parts = options.parts or [part for part in PARTS if part not in ASKED]
     options.words = list(sys.argv[1:] if words is None else words)
     return options
 
@@ -102,7 +105,7 @@ def launches(options: argparse.Namespace, folder: Path) -> list[Launch]:
 
 
 def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> report.Figures:
-    figures = report.Figures([], [], [], [], [])
+    figures = report.Figures([], [], [], [], [], [], [])
     core, load_core = cores()
     pin(0, load_core)
     keyspace, *further = [int(text) for text in options.keyspaces.split(",")]
@@ -132,6 +135,19 @@ def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> repor
         for kind in kinds:
             say(f"start-up: {kind.label}")
             figures.startups.append(startup.measure(kind, options.keys, folder / f"startup-{kind.label}", core))
+    if "fanout" in options.parts:
+        for kind in kinds:
+            say(f"fan-out: {kind.label}")
+            with_server(
+                kind, folder / "fanout", core,
+                lambda server: figures.fanouts.append(fanout.measure(server, options.subscribers, int(10_000 * options.scale))),
+            )
+    if "connections" in options.parts:
+        for kind in kinds:
+            say(f"connections: {kind.label}")
+            with_server(
+                kind, folder / "connections", core, lambda server: figures.crowds.append(fanout.crowd(server, int(10_000 * options.scale)))
+            )
     return figures
 
 
@@ -201,6 +217,8 @@ def as_json(options: argparse.Namespace, figures: report.Figures) -> dict[str, o
         "memory": [each._asdict() for each in figures.memory],
         "stalls": [{**each._asdict(), "idle": each.idle._asdict(), "waits": each.waits._asdict()} for each in figures.stalls],
         "startups": [each._asdict() for each in figures.startups],
+        "fanouts": [each._asdict() for each in figures.fanouts],
+        "crowds": [each._asdict() for each in figures.crowds],
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from benchmark.commands import Result
+from benchmark.fanout import Crowd, Fanout
 from benchmark.growth import Growth
 from benchmark.memory import Use
 from benchmark.stall import Stall
@@ -27,6 +28,8 @@ class Figures(NamedTuple):
     memory: list[Use]
     stalls: list[Stall]
     startups: list[Startup]
+    fanouts: list[Fanout]
+    crowds: list[Crowd]
 
 
 def table(heads: list[str], rows: Iterable[list[str]]) -> str:
@@ -68,6 +71,11 @@ def everything(figures: Figures) -> str:
         parts += [f"## Stalls\n\n{about}", stalls(figures.stalls)]
     if figures.startups:
         parts += ["## Start-up\n\nSeconds from exec to the first PONG.", startups(figures.startups)]
+    if figures.fanouts:
+        parts += ["## Fan-out\n\nNanoseconds of server CPU for each message that reached a subscriber.", fanouts(figures.fanouts)]
+    if figures.crowds:
+        about = "Resident bytes of a connection that stored and read a key, microseconds of server CPU to let it in, and for a command."
+        parts += [f"## Connections\n\n{about}", crowds(figures.crowds)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -162,6 +170,17 @@ def stalls(results: list[Stall]) -> str:
 def startups(results: list[Startup]) -> str:
     heads = ["server", "empty", f"reading an AOF of {results[0].keys:,} SETs"]
     return table(heads, [[result.server, f"{result.empty:.3f}", f"{result.loading:.2f}"] for result in results])
+
+
+def fanouts(results: list[Fanout]) -> str:
+    heads = ["server", "subscribers", "messages", "ns a delivery"]
+    return table(heads, [[each.server, f"{each.subscribers:,}", f"{each.messages:,}", f"{each.nanoseconds:.0f}"] for each in results])
+
+
+def crowds(results: list[Crowd]) -> str:
+    heads = ["server", "connections", "bytes", "us to enter", "us a command"]
+    rows = [[each.server, f"{each.connections:,}", f"{each.resident:,.0f}", f"{each.entry:.1f}", f"{each.command:.2f}"] for each in results]
+    return table(heads, rows)
 
 
 def labels(results: list[Result]) -> list[str]:

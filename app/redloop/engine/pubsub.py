@@ -115,10 +115,16 @@ class PubSub:
         if listeners is None:
             return 0
         push = Push(items)
-        resp2 = _encoded(push, False)
-        resp3 = _encoded(push, True)
+        resp2 = resp3 = b""  # encoded once, and only for whom there is
         for client in listeners:
-            client.push(resp3 if client.resp3 else resp2)
+            if client.resp3:
+                if not resp3:
+                    resp3 = _encoded(push, True)
+                client.push(resp3)
+            else:
+                if not resp2:
+                    resp2 = _encoded(push, False)
+                client.push(resp2)
         return len(listeners)
 
 
