@@ -80,3 +80,20 @@ def test_refused_writes_go_on_when_something_was_deleted(alone: Server) -> None:
         assert abs(figure(wire, b"used_memory") - used) < 2 * MB
         wire.call("FLUSHALL")
         assert write(wire, "more", BATCH, 100) == 0
+
+
+def test_what_was_evicted_is_gone_from_the_file_too() -> None:
+    """The append-only file gives back what was there, and not a key that had to go; also from the base of a rewrite amid eviction."""
+    with start("redloop", "--appendonly", "yes", "--maxmemory-policy", "allkeys-lru") as server, Wire(server) as wire:
+        wire.call("CONFIG", "SET", "maxmemory", figure(wire, b"used_memory") + 6 * MB)
+        write(wire, "before", KEYS // 2, 100)
+        wire.call("BGREWRITEAOF")
+        write(wire, "after", KEYS // 2, 100)
+        assert figure(wire, b"evicted_keys") > 1000
+        wire.call("CONFIG", "SET", "maxmemory", 0)
+        for _ in range(3000):
+            if b"aof_rewrite_in_progress:0\r\n" in wire.data("INFO", "persistence"):
+                break
+        digest, size = wire.call("DEBUG", "DIGEST"), wire.call("DBSIZE")
+        assert wire.call("DEBUG", "LOADAOF") == b"OK"
+        assert (wire.call("DEBUG", "DIGEST"), wire.call("DBSIZE")) == (digest, size)
