@@ -251,13 +251,21 @@ class Tracking:
 
     def _gather(self, key: bytes, by_itself: bool) -> None:
         """Notes a changed key for the message at the end of the tick."""
-        author = 0 if by_itself or self.server.current is None else self.server.current.id
+        author = 0 if by_itself else self._author()
         for name, prefix in self.prefixes.items():
             if key.startswith(name):
                 prefix.changed[key] = author
                 if not self._gathering and self.server.defer is not None:
                     self._gathering = True
                     self.server.defer(self._broadcast)
+
+    def _author(self) -> int:
+        """The id of the client that changes a key; 0 where it does not know which: nobody, or a script of its."""
+        scripts = self.server.scripts
+        if self.server.current is None or (scripts is not None and scripts.busy.caller is not None):
+            return 0
+        ident: int = self.server.current.id
+        return ident
 
     def _broadcast(self) -> None:
         self._gathering = False
