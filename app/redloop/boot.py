@@ -41,8 +41,10 @@ EXPIRE_SLICE_NS = 1_500_000
 """Longest stretch of active expiry before the loop gets its turn, in nanoseconds."""
 EXPIRE_PAUSE_S = 0.002
 """And how long that turn is, while more keys are due."""
-SWEEP_OBJECTS = 4096
-"""Dropped objects freed in one turn of the loop: a millisecond."""
+SWEEP_SLICE_NS = 1_000_000
+"""Longest stretch of freeing what was dropped in one turn of the loop, in nanoseconds."""
+SWEEP_OBJECTS = 128
+"""Objects freed between two looks at the clock: any of them may be the last of a megabyte that goes back to the system."""
 
 
 class BootError(Exception):
@@ -64,6 +66,7 @@ class Instance:
         self._stopping: asyncio.Task[None] | None = None
         self._cron_handle: asyncio.TimerHandle | None = None
         self._adopting: set[asyncio.Task[Any]] = set()
+        self._sweeping = False
         self._expiring = False  # a slice of active expiry is to follow the last one
         self._paced: list[Timer] = []  # run hz times a second
 
@@ -198,8 +201,18 @@ class Instance:
             self._loop.call_later(EXPIRE_PAUSE_S, self._go_on_expiring)
 
     def _sweep(self) -> None:
-        if self.server.keyspace.trash.sweep(SWEEP_OBJECTS):
-            self._loop.call_soon(self._sweep)
+        if not self._sweeping:
+            self._go_on_sweeping()
+
+    def _go_on_sweeping(self) -> None:
+        """A slice, and another one in the next turn of the loop while there is something to free."""
+        clock, trash = self.server.clock, self.server.keyspace.trash
+        deadline = clock.monotonic_ns() + SWEEP_SLICE_NS
+        self._sweeping = True
+        while self._sweeping and clock.monotonic_ns() < deadline:
+            self._sweeping = trash.sweep(SWEEP_OBJECTS)
+        if self._sweeping:
+            self._loop.call_soon(self._go_on_sweeping)
 
 
 def run(config: Config) -> int:

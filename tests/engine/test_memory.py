@@ -153,3 +153,37 @@ def test_a_reading_that_took_long_is_not_taken_again_soon() -> None:
     memory = MemoryUse(clock, Slow(clock))
     memory.now()
     assert memory.next_ns == clock.monotonic_ns() + 100_000_000
+
+
+class SlowMachine(Machine):
+    """Reading it takes its time."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.took_ms = 0
+
+    def blocks(self) -> int:
+        self.clock.advance(self.took_ms)
+        return self.objects
+
+
+def test_a_dear_reading_is_taken_only_for_who_asks_or_has_a_limit() -> None:
+    clock = ManualClock()
+    machine = SlowMachine(clock)
+    memory = MemoryUse(clock, machine)
+    machine.took_ms = 2
+    memory.glance()
+    assert memory.count == 1
+    clock.advance(10_000)
+    memory.glance()
+    assert memory.count == 1
+    memory.limited = True
+    memory.glance()
+    assert memory.count == 2
+    memory.limited = False
+    machine.took_ms = 0
+    memory.now()
+    clock.advance(10_000)
+    memory.glance()
+    assert memory.count == 4

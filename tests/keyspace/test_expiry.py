@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from redloop.clock import ManualClock
-from redloop.keyspace.database import Keyspace
+from redloop.keyspace.database import RECLAIMED_AT_ONCE, Keyspace
 from redloop.keyspace.expiry import ExpiryCycle
 
 BUDGET_NS = 1_000_000
@@ -54,3 +54,30 @@ def test_the_directory_grows_again_as_it_shrank() -> None:
             if count % 3000 == 0:
                 assert len(database.directory) == 1 << max(segment.depth for segment in database.segments())
         assert len(database.directory) == 1
+
+
+class HurryingClock(ManualClock):
+    """Every look at it takes a millisecond."""
+
+    def monotonic_ns(self) -> int:
+        self.advance(1)
+        return super().monotonic_ns()
+
+
+def test_a_slice_ends_within_a_segment() -> None:
+    """However many keys of one segment are due, a slice looks at the clock after a few, and the next goes on there."""
+    clock = HurryingClock()
+    keyspace = Keyspace(clock, 1, Random(1))
+    database = keyspace.databases[0]
+    for number in range(500):
+        database.put(b"key:%d" % number, b"value")
+        database.set_expiry(b"key:%d" % number, clock.ms)
+    cycle = ExpiryCycle(keyspace)
+    slices = 0
+    while database.size:
+        before = database.size
+        more = cycle.run(0)
+        assert before - database.size <= RECLAIMED_AT_ONCE
+        assert more == (database.size > 0)
+        slices += 1
+    assert slices >= 500 // RECLAIMED_AT_ONCE

@@ -26,7 +26,7 @@ DUTY: Final = 50
 """So many times as long as a reading took passes before the next."""
 LONGEST_PAUSE_NS: Final = 200_000_000
 """But no longer: a reading that was interrupted only seems to take long."""
-MOST_PIECES: Final = 10_000
+MOST_PIECES: Final = 2000
 """Free pieces up to which the heap is asked where there is no limit to keep: for each it needs a third of a microsecond."""
 FEW_PIECES: Final = 1000
 PIECE_PAUSE_NS: Final = 15_000
@@ -35,6 +35,8 @@ PEAK_WEIGHT: Final = 2
 """What arenas grow beyond all they had counts so many times: until nothing is thought to be free among them."""
 SLACK: Final = 1 << 20
 """What arenas seem to take moves by less than one of them as the heap is extended before it is used; only a deeper fall is one."""
+DEAR_NS: Final = 1_000_000
+"""A reading that takes longer is one that others would notice."""
 LARGE: Final = 528
 """Bytes of the smallest object that lives in the heap."""
 ENOUGH: Final = 5000
@@ -69,6 +71,7 @@ class MemoryUse:
         self.used = 0
         self.resident = 0
         self.limited = False  # maxmemory is set
+        self._dear = False  # the last reading took long
         self._clock = clock
         self.readings = readings if readings is not None else Readings()
         self.count = 0  # of readings
@@ -106,9 +109,15 @@ class MemoryUse:
         self._read()
         ended_ns = self._clock.monotonic_ns()
         self.next_ns = ended_ns + min(DUTY * (ended_ns - begun_ns), LONGEST_PAUSE_NS)
+        self._dear = ended_ns - begun_ns > DEAR_NS
         self.peak = max(self.peak, self.used)
         self.count += 1
         return self.used
+
+    def glance(self) -> None:
+        """A reading that nobody asked for, to know the peak: not where it is dear, unless a limit is to be kept."""
+        if self._clock.monotonic_ns() >= self.next_ns and (self.limited or not self._dear):
+            self.now()
 
     def _read(self) -> None:
         readings = self.readings

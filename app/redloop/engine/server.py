@@ -328,10 +328,8 @@ class Server:
         self._follow_tracking()
 
     def _sample(self) -> None:
-        now = self.clock.monotonic_ns()
-        self.statistics.sample(self.commands_run(), now)
-        if now >= self.memory.next_ns:
-            self.memory.now()
+        self.statistics.sample(self.commands_run(), self.clock.monotonic_ns())
+        self.memory.glance()
 
     def _set_slow(self) -> None:
         self.slow_ns = min(self.slowlog.threshold_ns(), self.latency.threshold_ns())

@@ -54,14 +54,14 @@ class ExpiryCycle:
             if database.volatile > 0:
                 while self._slot < len(database.directory):
                     segment = database.directory[self._slot]
-                    self._slot += 1
                     if segment.expires and segment.soonest <= clock.ms:
                         slots: i64 = len(database.directory)
-                        database.reclaim(segment)
+                        whole = database.reclaim(segment, deadline)
                         if len(database.directory) < slots:  # it has shrunk
                             self._slot = self._slot * len(database.directory) // slots
-                        if clock.monotonic_ns() > deadline:
+                        if not whole:
                             return True
+                    self._slot += 1
             if not self._reclaim_fields(database, deadline):
                 return True
             self._slot = 0
