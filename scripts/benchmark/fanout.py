@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from benchmark.servers import Server
+from benchmark.servers import Launch, Server
 from benchmark.wire import HOST, Wire, encode
 
 CHANNEL: Final = "bench:channel"
@@ -42,13 +42,16 @@ class Crowd(NamedTuple):
     command: float
 
 
+def roomy(kind: Launch, count: int) -> Launch:
+    """A server that lets so many in: redis-server takes more than it began with only where it may open more files."""
+    return kind._replace(argv=(*kind.argv, "--maxclients", str(count + SPARE // 2)))
+
+
 @contextmanager
 def connected(server: Server, count: int) -> Iterator[list[socket.socket]]:
     """That many connections, all accepted."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(count + SPARE, hard), hard))
-    with Wire(server.port) as wire:
-        wire.call("CONFIG", "SET", "maxclients", count + SPARE // 2)
     peers: list[socket.socket] = []
     try:
         peers.extend(socket.create_connection((HOST, server.port), 60) for _ in range(count))

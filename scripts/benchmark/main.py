@@ -139,14 +139,15 @@ def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> repor
         for kind in kinds:
             say(f"fan-out: {kind.label}")
             with_server(
-                kind, folder / "fanout", core,
+                fanout.roomy(kind, options.subscribers), folder / "fanout", core,
                 lambda server: figures.fanouts.append(fanout.measure(server, options.subscribers, int(10_000 * options.scale))),
             )
     if "connections" in options.parts:
+        count = int(10_000 * options.scale)
         for kind in kinds:
             say(f"connections: {kind.label}")
             with_server(
-                kind, folder / "connections", core, lambda server: figures.crowds.append(fanout.crowd(server, int(10_000 * options.scale)))
+                fanout.roomy(kind, count), folder / "connections", core, lambda server: figures.crowds.append(fanout.crowd(server, count))
             )
     return figures
 
