@@ -24,7 +24,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-START_SECONDS = 20.0
+START_SECONDS = 90.0
 
 
 class OracleMissingError(Exception):

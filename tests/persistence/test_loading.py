@@ -155,7 +155,16 @@ def test_a_torn_tail_is_refused_if_it_is_not_to_be_cut(tmp_path: Path) -> None:
     assert content(directory) == SET_A + SET_B[:-3]
 
 
-@pytest.mark.parametrize("contents", [(SELECT[:-3], SET_A), (SELECT, SET_A[:-3], SET_B), (SELECT, SET_A[:-3], b"")])
+@pytest.mark.parametrize("torn", [SET_B[:-3], MULTI + SET_B])
+def test_a_crash_as_a_rewrite_begins_tears_the_file_before_the_empty_one(tmp_path: Path, torn: bytes) -> None:
+    directory = write(tmp_path, SELECT, SET_A + torn, b"", b"")
+    assert names(load(directory)) == ["SELECT 0", "SET a 1"]
+    assert content(directory) == SET_A
+    with pytest.raises(LoadError, match="Unexpected end of file"):
+        load(write(tmp_path, SELECT, SET_A + torn, b""), truncated=False)
+
+
+@pytest.mark.parametrize("contents", [(SELECT[:-3], SET_A), (SELECT, SET_A[:-3], SET_B), (SELECT, SET_A[:-3], b"", SET_B)])
 def test_only_the_last_file_may_be_torn_and_no_other_is_touched(tmp_path: Path, contents: tuple[bytes, ...]) -> None:
     directory = write(tmp_path, *contents)
     with pytest.raises(LoadError, match="Fatal error: the truncated file is not the last file"):

@@ -6,7 +6,8 @@ loop goes on answering -LOADING, and hands every command to `apply`. A MULTI ...
 The end of the last file may be torn: a crash left half a command, half a unit, half an annotation. With aof-load-truncated such a tail is
 cut off, so that what is appended next can be read again; else, and anywhere else, it is refused. What is not torn but wrong is refused
 always: only redis-check-aof, and whoever runs it, may decide to drop what comes behind it. (Where Redis, after a unit torn inside a
-command, leaves its MULTI in the file, and later commands vanish into it, we cut at the MULTI.)
+command, leaves its MULTI in the file, and later commands vanish into it, we cut at the MULTI.) The last file is the last that holds
+anything: a crash just when a rewrite began a new one tears the one before.
 
 A file may begin with an RDB snapshot, as a base does when it was rewritten with aof-use-rdb-preamble; nothing in that may be torn.
 
@@ -204,11 +205,11 @@ class Loader:
             return False
         sizes = [self._size(entry) for entry in entries]
         self.total_bytes = sum(sizes)
-        for entry, size in zip(entries, sizes, strict=True):
+        for number, (entry, size) in enumerate(zip(entries, sizes, strict=True), 1):
             self._unit = None
             if size and not self._beyond:
                 begun = self._clock.monotonic_ns()
-                await self._load(entry, last=entry is entries[-1])
+                await self._load(entry, last=not any(sizes[number:]))
                 kind = "base" if entry.kind == BASE else "incr"
                 log.log(NOTICE, "DB loaded from %s file %s: %.3f seconds", kind, entry.name, (self._clock.monotonic_ns() - begun) / 1e9)
         if self.until != NO_END and self.commands and not self._stamped:
