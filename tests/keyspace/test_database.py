@@ -8,6 +8,7 @@ import pytest
 
 from redloop.clock import ManualClock
 from redloop.keyspace.database import TOUCH_COUNTER, Keyspace
+from redloop.keyspace.segment import CAPACITY
 
 
 @pytest.fixture
@@ -77,3 +78,14 @@ def test_frequency(keyspace: Keyspace, clock: ManualClock) -> None:
     assert grown > 5
     clock.advance(2 * 60_000)
     assert database.frequency(b"new") == grown - 2
+
+
+def test_segments_do_not_all_split_at_once(keyspace: Keyspace) -> None:
+    """They are filled alike: each has a capacity of its own."""
+    database = keyspace.databases[0]
+    for number in range(100 * CAPACITY):
+        database.put(b"%d" % number, b"")
+    segments = database.segments()
+    assert max(len(segment.values) for segment in segments) <= CAPACITY
+    assert min(segment.capacity for segment in segments) < CAPACITY * 0.6
+    assert max(segment.capacity for segment in segments) > CAPACITY * 0.9

@@ -309,7 +309,7 @@ class Database:
                 segment.soonest = due
             segment.expires[key] = due
             self.volatile += 1
-        if before >= CAPACITY:
+        if before >= segment.capacity:
             self._split(segment, key)
         return True
 
@@ -346,7 +346,7 @@ class Database:
         if after != before:
             self.size += 1
             segment.changes += 1
-            if after > CAPACITY:
+            if after > segment.capacity:
                 self._split(segment, key)
             if self.keyspace.listeners:
                 self.keyspace.notify(self, key, NEW, b"new")
@@ -426,7 +426,7 @@ class Database:
         position = position & POSITION_MASK
         if segment.depth == self._depth:
             self._double()
-        low, high = segment.split()
+        low, high = segment.split(position)
         if low.depth == self._depth:
             self._deepest += 2
         # The segment's run of directory entries is one aligned block; its halves go to the new two.
