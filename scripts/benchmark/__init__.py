@@ -13,6 +13,7 @@ growth     the same command on a thousand members and on a million
 memory     bytes per key, from the growth of the resident set
 stall      the longest wait of a second client while a first one loads millions of keys
 eviction   hit rates of the eviction policies; not part of main, see its own page
+snapshot   BGSAVE at rest and under load: time, stalls, throughput, memory; loading what it wrote
 startup    from exec to the first PONG, empty and with an append-only file to read
 report     tables for people, JSON for programs
 """

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmark import commands, fanout, growth, memory, report, stall, startup
+from benchmark import commands, fanout, growth, memory, report, snapshot, stall, startup
 from benchmark.commands import Plan, Result
 from benchmark.servers import (
     ROOT,
@@ -31,11 +31,12 @@ from benchmark.servers import (
     redloop,
     scratch,
     tool,
+    unpinned,
 )
 from benchmark.workloads import WORKLOADS, Workload, select
 
-PARTS: Final = ("commands", "connections", "fanout", "growth", "memory", "stall", "startup")
-ASKED: Final = ("connections", "fanout", "growth")
+PARTS: Final = ("commands", "connections", "fanout", "growth", "memory", "snapshot", "stall", "startup")
+ASKED: Final = ("connections", "fanout", "growth", "snapshot")
 """Parts that run when they are named."""
 DOCUMENT: Final = ROOT / "docs" / "performance.md"
 MARK: Final = "<!-- Everything below this line is written by scripts/bench --write. -->"
@@ -70,7 +71,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("-r", "--keyspaces", default="1", help="how many different keys; tests of keys also with each further (default: 1)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each test, servers taking turns (default: 3)")
     parser.add_argument("--seconds", type=float, default=0.4, help="about how long one server works in one round (default: 0.4)")
-    parser.add_argument("--keys", type=int, default=1_000_000, help="keys loaded for the stall and start-up parts (default: 1000000)")
+    parser.add_argument("--keys", type=int, default=1_000_000, help="keys of the snapshot, stall and start-up parts (default: 1000000)")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the sizes of the memory, fanout, connections parts")
     parser.add_argument("--subscribers", type=int, default=1000, help="subscribers in the fan-out part (default: 1000)")
     parser.add_argument("--members", type=int, default=growth.LARGE, help="members of the large value in the growth part")
@@ -105,7 +106,7 @@ def launches(options: argparse.Namespace, folder: Path) -> list[Launch]:
 
 
 def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> report.Figures:
-    figures = report.Figures([], [], [], [], [], [], [])
+    figures = report.Figures([], [], [], [], [], [], [], [])
     core, load_core = cores()
     pin(0, load_core)
     keyspace, *further = [int(text) for text in options.keyspaces.split(",")]
@@ -131,6 +132,11 @@ def run(options: argparse.Namespace, kinds: list[Launch], folder: Path) -> repor
         for kind in kinds:
             say(f"stall: {kind.label}")
             with_server(kind, folder / "stall", core, lambda server: figures.stalls.extend(stall.measure(server, options.keys, load_core)))
+    if "snapshot" in options.parts:
+        for kind in kinds:
+            say(f"snapshot: {kind.label}")
+            with unpinned(load_core):
+                figures.snapshots.append(snapshot.measure(kind, options.keys, folder / f"snapshot-{kind.label}"))
     if "startup" in options.parts:
         for kind in kinds:
             say(f"start-up: {kind.label}")
@@ -217,6 +223,9 @@ def as_json(options: argparse.Namespace, figures: report.Figures) -> dict[str, o
         "growth": [each._asdict() for each in figures.growth],
         "memory": [each._asdict() for each in figures.memory],
         "stalls": [{**each._asdict(), "idle": each.idle._asdict(), "waits": each.waits._asdict()} for each in figures.stalls],
+        "snapshots": [
+            {**each._asdict(), "alone": each.alone.as_dict(), "during": each.during.as_dict()} for each in figures.snapshots
+        ],
         "startups": [each._asdict() for each in figures.startups],
         "fanouts": [each._asdict() for each in figures.fanouts],
         "crowds": [each._asdict() for each in figures.crowds],

@@ -13,11 +13,13 @@ from benchmark.commands import Result
 from benchmark.fanout import Crowd, Fanout
 from benchmark.growth import Growth
 from benchmark.memory import Use
+from benchmark.snapshot import Snapshot
 from benchmark.stall import Stall
 from benchmark.startup import Startup
 from benchmark.workloads import CORE
 
 SPREAD: Final = " -r "
+MEGABYTE: Final = 1_000_000
 
 
 class Figures(NamedTuple):
@@ -30,6 +32,7 @@ class Figures(NamedTuple):
     startups: list[Startup]
     fanouts: list[Fanout]
     crowds: list[Crowd]
+    snapshots: list[Snapshot]
 
 
 def table(heads: list[str], rows: Iterable[list[str]]) -> str:
@@ -69,6 +72,16 @@ def everything(figures: Figures) -> str:
     if figures.stalls:
         about = "Milliseconds for which a second client waits while SETs are loaded (wall: with the machine's own delays)."
         parts += [f"## Stalls\n\n{about}", stalls(figures.stalls)]
+    if figures.snapshots:
+        keys = f"{figures.snapshots[0].keys:,} keys"
+        about = f"BGSAVE of {keys} at rest, and a start with what was written: seconds, in brackets those of CPU. The last: as commands."
+        parts += [f"## Saving and loading\n\n{about}", savings(figures.snapshots)]
+        about = (
+            f"BGSAVE of {keys} under SET and GET of random ones: thousands of commands per second, microseconds of the server's own CPU "
+            "for each (with all it does beside), milliseconds for which a second client waits (wall: with the machine's own delays), "
+            "megabytes that are resident, those of a child included."
+        )
+        parts += [f"## BGSAVE under load\n\n{about}", burdens(figures.snapshots)]
     if figures.startups:
         parts += ["## Start-up\n\nSeconds from exec to the first PONG.", startups(figures.startups)]
     if figures.fanouts:
@@ -165,6 +178,35 @@ def stalls(results: list[Stall]) -> str:
         rows.append([*row, f"{waits.wall:.2f}", f"{idle.longest:.2f}", f"{idle.wall:.2f}", seen])
     heads = ["server", "what", "keys", "seconds", "longest", "p99.9", "wall", "idle: longest", "idle: wall"]
     return table([*heads, "its own latency monitor"], rows)
+
+
+def savings(results: list[Snapshot]) -> str:
+    first = results[0]
+    rows = []
+    for each in results:
+        row = [each.server, f"{each.size / MEGABYTE:,.0f}"]
+        for wall, cpu, reference in (
+            (each.saving, each.saving_cpu, first.saving),
+            (each.loading, each.loading_cpu, first.loading),
+            (each.replaying, each.replaying_cpu, first.replaying),
+        ):
+            row += [f"{wall:.2f} ({cpu:.2f})", f"{wall / reference:.1f}"]
+        rows.append(row)
+    return table(["server", "MB", "BGSAVE", "times", "loading RDB", "times", "loading AOF", "times"], rows)
+
+
+def burdens(results: list[Snapshot]) -> str:
+    rows = []
+    for each in results:
+        for what, under in (("alone", each.alone), ("BGSAVE", each.during)):
+            waits = under.waits
+            row = [each.server, what, f"{under.seconds:.1f}", f"{under.rate / 1000:.0f}", f"{under.rate / each.alone.rate:.2f}"]
+            row += [f"{under.cpu:.2f}", f"{each.alone.cpu / under.cpu:.2f}"]
+            row += [f"{waits.longest:.2f}", f"{waits.p999:.2f}", f"{waits.wall:.2f}"]
+            row += [f"{under.before / MEGABYTE:,.0f}", f"{under.peak / MEGABYTE:,.0f}", f"{100 * under.peak / under.before - 100:.1f} %"]
+            rows.append(row)
+    heads = ["server", "load", "seconds", "k/s", "of alone", "us", "of alone", "longest", "p99.9", "wall", "MB before", "at most", "above"]
+    return table(heads, rows)
 
 
 def startups(results: list[Startup]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -77,7 +79,7 @@ class Server:
 
     def _wait(self, begin: float) -> None:
         assert self.process is not None
-        while time.perf_counter() - begin < START_SECONDS:
+        while (gone := time.perf_counter() - begin) < START_SECONDS:
             if self.process.poll() is not None:
                 break
             try:
@@ -86,7 +88,7 @@ class Server:
                 self.start_seconds = time.perf_counter() - begin
                 return
             except (OSError, ServerError):
-                time.sleep(0.001)
+                time.sleep(max(0.001, gone / 200))  # who loads for long is not to be asked all the time
         log = (self.directory / "log").read_text(errors="replace")
         raise SystemExit(f"{self.label} did not start: {' '.join(self.launch.argv)}\n{log[-2000:]}")
 
@@ -136,6 +138,15 @@ def cpu_of(pid: int, port: int) -> Cpu:
 def pin(pid: int, core: int | None) -> None:
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(pid, {core})
+
+
+@contextlib.contextmanager
+def unpinned(core: int | None) -> Iterator[None]:
+    """What is started meanwhile may use all cores; then this process goes back to its own."""
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield
+    pin(0, core)
 
 
 def cores() -> tuple[int | None, int | None]:
