@@ -27,7 +27,7 @@ def guest(house: House) -> Guest:
 def test_a_string_vanishes_when_it_is_due(house: House, guest: Guest, line: str) -> None:
     now = house.clock.now_ms()
     guest.say(line.format(seconds=now // 1000 + 10, milliseconds=now + 10000))
-    house.clock.advance(9999 - now % 1000 if "exat" in line else 9999)
+    house.clock.advance(10_000 - now % 1000 if "exat" in line else 10_000)
     assert guest.say("get k") == b"$1\r\nv\r\n"
     house.clock.advance(1)
     assert guest.say("get k") == NIL
@@ -53,13 +53,13 @@ def test_what_keeps_an_expiry_and_what_takes_it_away(house: House, guest: Guest)
 def test_getex_sets_a_new_expiry(house: House, guest: Guest) -> None:
     guest.say("set k v ex 100")
     assert guest.say("getex k ex 5") == b"$1\r\nv\r\n"
-    house.clock.advance(5000)
+    house.clock.advance(5001)
     assert guest.say("get k") == NIL
 
 
 def test_a_due_key_does_not_count_for_a_condition(house: House, guest: Guest) -> None:
     guest.say("set k v px 1")
-    house.clock.advance(1)
+    house.clock.advance(2)
     assert guest.say("set k w xx") == NIL
     assert guest.say("setnx k w") == b":1\r\n"
     assert guest.say("ttl k") == b":-1\r\n"

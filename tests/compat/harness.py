@@ -15,6 +15,7 @@ A step is
     b<  or  b< 3        read one or three more replies (published messages, pushes, what a blocked command gives)
     b!                  hang up, and go on when the server has seen it
     b.                  wait until the server has seen everything so far (two PINGs on a further connection)
+    + 1500              turn the wall clock on by so many milliseconds (for a pair whose clocks are hand-set only)
 
 where `a` may be left out (`> blpop k 0`, `< 2`, `!`). Words are quoted as in redis-cli: "a\x00\r\n" and 'raw'. Further:
 
@@ -32,7 +33,7 @@ Before the command may stand marks, for replies that cannot be equal to the byte
 (replies.py says what each means; several stand one after the other: `[sorted] [near 1] ...`; `b< [shape] 2`). Lines of a case file that are
 empty or start with `#` are for the reader. `@each config set x 1 | script flush` puts steps before every further line of the file
 (not compared; `@each` alone ends that); `@2 line` and `@3 line` run under one protocol only. Time does not wait: use
-`px 1 | debug sleep 0.003`, or moments long past, or `[near 1]`.
+`px 1 | debug sleep 0.003`, or moments long past, or `[near 1]`; lines that are about time itself stand in clock/, where it is hand-set.
 
 By hand, from the top of the repository (lines, case files, or `-` for lines from stdin):
 
@@ -49,7 +50,9 @@ import re
 import shlex
 import socket
 import sys
+import time
 
+from tests.compat.hand_clock import HandClock
 from tests.compat.replies import CLOSED, SILENT, Stream, compare, parse, scalar
 from tests.compat.servers import Server, start
 
@@ -58,7 +61,7 @@ PIPELINE_BYTES = 32_768
 SECONDS = float(os.environ.get("REDLOOP_COMPAT_SECONDS", "5"))
 
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a"}
-_STEP = re.compile(r"([a-z])?([:><!.])(?:\s+|$)")
+_STEP = re.compile(r"([a-z])?([:><!.+])(?:\s+|$)")
 _MARK = re.compile(r"\[([a-z]+)(?: (.+?))?\](?: |$)")
 _RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)\}")
 _NAME = re.compile(rb"\{([a-z]+)\}")
@@ -154,7 +157,7 @@ class Step:
             rest = rest[mark.end() :]
         self.argv: list[bytes] = []
         self.count = 1
-        if self.action == "<":
+        if self.action in "<+":
             self.count = int(rest or "1")
         elif self.action in ":>":
             self.argv = words(rest)
@@ -178,6 +181,7 @@ class Line:
         self.before = [Step(part) for part in split_steps(before)] if before else []
         self.steps = [Step(part) for part in split_steps(text)]
         self.settings = _CONFIG_SET.findall(text) + _CONFIG_SET.findall(before)
+        self.timed = any(step.action == "+" for step in self.steps)
         plain = all(step.peer == "a" and step.action == ":" and "as" not in step.marks for step in self.steps)
         self.pipelined = plain and sum(len(word) for step in self.steps for word in step.argv) < PIPELINE_BYTES
 
@@ -219,6 +223,17 @@ class Side:
         """After this the server has read all that was sent before it: two rounds of its event loop have passed."""
         self.ask(b"PING")
         self.ask(b"PING")
+
+    def turn(self, ms: int) -> None:
+        """Turns the hand-set clock; the server has seen it then, also where it looks at the time once in a while only."""
+        clock = self.server.clock
+        assert clock is not None, "this server has no hand-set clock"
+        clock.advance(ms)
+        self.ask(b"DEBUG", b"SLEEP", b"0")
+        wanted = b"lru_clock:%d\r" % (clock.ms // 1000 & 0xFFFFFF)
+        deadline = time.monotonic() + SECONDS
+        while wanted not in self.ask(b"INFO", b"server"):
+            assert time.monotonic() < deadline, "the server does not see its clock move"
 
     def begin(self, line: Line, protocol: int) -> None:
         """Open the first connection, and send as much as can go in one piece."""
@@ -272,6 +287,9 @@ class Side:
             return  # the server hung up; reading says so
 
     def _play(self, step: Step, protocol: int) -> list[bytes]:
+        if step.action == "+":
+            self.turn(step.count)
+            return []
         peer = self.peers.get(step.peer) or self._open(step.peer, protocol)
         if step.action == "!":
             peer.peer.close()
@@ -334,7 +352,7 @@ class Pair:
         ours = self.ours.finish(line, protocol)
         labels: list[tuple[str, dict[str, str]]] = []
         for step in line.steps:
-            labels += [(step.text, step.marks)] * (0 if step.action in "!>." else step.count)
+            labels += [(step.text, step.marks)] * (0 if step.action in "!>.+" else step.count)
         labels += [(f"what follows on connection {name}", {}) for name in self.theirs.peers]
         found: list[Difference] = []
         for (label, marks), one, other in zip(labels, ours, theirs, strict=True):
@@ -362,11 +380,11 @@ class Pair:
         self.theirs.close()
 
 
-def start_pair(*arguments: str) -> tuple[Server, Server]:
-    """Ours and theirs, started with the same further arguments."""
-    theirs = start("oracle", *arguments)
+def start_pair(*arguments: str, clocks: bool = False) -> tuple[Server, Server]:
+    """Ours and theirs, started with the same further arguments; their clocks hand-set or the system's."""
+    theirs = start("oracle", *arguments, clock=HandClock() if clocks else None)
     try:
-        ours = start(os.environ.get("REDLOOP_COMPAT", "redloop"), *arguments)
+        ours = start(os.environ.get("REDLOOP_COMPAT", "redloop"), *arguments, clock=HandClock() if clocks else None)
     except BaseException:
         theirs.stop()
         raise
@@ -387,7 +405,7 @@ def main(arguments: list[str]) -> int:
         else:
             lines.append(Line(argument, where="line"))
             trace = True
-    ours, theirs = start_pair()
+    ours, theirs = start_pair("--hz", "500", clocks=True) if any(line.timed for line in lines) else start_pair()
     with ours, theirs:
         pair = Pair(ours, theirs)
         pair.trace = trace

@@ -2,7 +2,7 @@
 
 Both listen on a unix socket (cheap connections) and on a free loopback port. A test that needs other settings starts its own:
 `with start("redloop", "--requirepass", "x") as server:`. Which redloop runs (interpreted or compiled, uvloop or asyncio) is
-decided by what `import redloop` finds here and by the environment, which is passed on.
+decided by what `import redloop` finds here and by the environment, which is passed on. With `clock=HandClock()` its time is the test's.
 
 The oracle is looked for in `$REDLOOP_ORACLE` (a folder with redis-server in it), else `scripts/oracle` says where it is. Where
 none can be had the tests that need it skip; under CI they fail.
@@ -22,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from tests.compat.hand_clock import HandClock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS = 90.0
@@ -77,8 +79,9 @@ def environment() -> dict[str, str]:
 class Server:
     """One running server: how to reach it, watch it and stop it. A context manager."""
 
-    def __init__(self, kind: str, arguments: tuple[str, ...], folder: str | None = None, config: str = "") -> None:
+    def __init__(self, kind: str, arguments: tuple[str, ...], folder: str | None, config: str, clock: HandClock | None) -> None:
         self.kind = kind
+        self.clock = clock
         self.config = [config] if config else []  # the configuration file
         self.arguments = arguments
         self.own_folder = folder is None
@@ -92,8 +95,9 @@ class Server:
         command = [os.path.join(oracle_folder(), "redis-server")] if self.kind == "oracle" else redloop_command()
         command += [*self.config, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.folder]
         command += ["--save", "", "--enable-debug-command", "yes", *self.arguments]
+        env = environment() | (self.clock.environment() if self.clock else {})
         with open(self.log, "ab") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), cwd=self.folder)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=self.folder)
         self._await_ready(process)
         return process
 
@@ -151,6 +155,6 @@ class Server:
         self.stop()
 
 
-def start(kind: str, *arguments: str, folder: str | None = None, config: str = "") -> Server:
+def start(kind: str, *arguments: str, folder: str | None = None, config: str = "", clock: HandClock | None = None) -> Server:
     """Start `oracle` or `redloop` with further command-line arguments; a given folder is kept when the server stops."""
-    return Server(kind, arguments, folder, config)
+    return Server(kind, arguments, folder, config, clock)

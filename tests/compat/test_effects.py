@@ -2,7 +2,7 @@
 
 A case is a line of effects/*.txt, its steps parted by ` | ` and quoted as in cases/*.txt. Redloop runs in this process, with its clock
 standing still; the real server writes an AOF and publishes its events. Replies are not compared (that is test_cases.py), times near now
-count as the same.
+count as the same. A step `+ 1500` turns both clocks on; lines with one are left out where the real server's cannot be hand-set.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from redloop.events import KEY_MISS, NEW, SILENT
 from redloop.keyspace.database import Database
 from redloop.scripting.functions import Functions
 from redloop.scripting.scripts import Scripts
+from tests.compat.hand_clock import HandClock, available
 from tests.compat.harness import pack, split_steps, words
 from tests.compat.replies import Stream, parse
 from tests.compat.servers import Server as Process
@@ -85,7 +86,11 @@ class Ours:
         self.log.clear()
         self.events.clear()
         self.server.keyspace.dirty = 0
-        self.client.feed(b"".join([pack(argv) for argv in steps]))
+        for argv in steps:
+            if argv[0] == b"+":
+                self.clock.advance(int(argv[1]))
+            else:
+                self.client.feed(pack(argv))
         return Effects(bytes(self.log), list(self.events), int(self.server.keyspace.dirty), self.clock.now_ms())
 
 
@@ -93,12 +98,13 @@ class Theirs:
     """A real server that keeps an AOF and tells of its events."""
 
     def __init__(self, process: Process) -> None:
+        self.hand = process.clock
         self.asker = Stream(process.connect())
         self.watcher = Stream(process.connect())
         self.ask(self.watcher, [b"PSUBSCRIBE", b"__keyevent@*"])
         self.ask(self.asker, [b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"])  # what is due goes when a step touches it, not at some moment between
         self.aof = next(pathlib.Path(process.folder, "appendonlydir").glob("*.incr.aof"))
-        self.clock = Clock()
+        self.system = Clock()
 
     def ask(self, stream: Stream, argv: list[bytes]) -> bytes:
         stream.peer.sendall(pack(argv))
@@ -114,8 +120,11 @@ class Theirs:
         self.ask(self.asker, [b"FLUSHALL"])
         position, changes = self.aof.stat().st_size, self.changes()
         for argv in steps:
-            self.ask(self.asker, argv)
-        self.clock.refresh()
+            if argv[0] != b"+":
+                self.ask(self.asker, argv)
+            elif self.hand is not None:
+                self.hand.advance(int(argv[1]))
+        self.system.refresh()
         # the watcher gets its messages in order, so that what comes before the PONG is all
         events: list[bytes] = []
         message = self.ask(self.watcher, [b"PING"])
@@ -127,13 +136,14 @@ class Theirs:
             assert isinstance(key, bytes)
             events.append(channel.partition(b":")[2] + b" " + key)
             message = self.watcher.reply()
-        return Effects(self.aof.read_bytes()[position:], events, self.changes() - changes, self.clock.now_ms())
+        now_ms = self.hand.ms if self.hand else self.system.now_ms()
+        return Effects(self.aof.read_bytes()[position:], events, self.changes() - changes, now_ms)
 
 
 @pytest.fixture(scope="module")
 def theirs(oracle: str) -> Iterator[Theirs]:
     arguments = ["--appendonly", "yes", "--aof-use-rdb-preamble", "no", "--appendfsync", "no", "--notify-keyspace-events", "KEA"]
-    with start("oracle", *arguments) as process:
+    with start("oracle", *arguments, clock=HandClock() if available() else None) as process:
         side = Theirs(process)
         yield side
         side.asker.peer.close()
@@ -146,7 +156,7 @@ def test_same_effects(path: pathlib.Path, theirs: Theirs) -> None:
     wrong: list[str] = []
     lines = [line.strip() for line in path.read_text().splitlines()]
     for line in lines:
-        if not line or line.startswith("#"):
+        if not line or line.startswith("#") or ("| +" in line and theirs.hand is None):
             continue
         steps = [words(step) for step in split_steps(line)]
         got, wanted = ours.run(steps).shown, theirs.run(steps).shown

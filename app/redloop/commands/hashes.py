@@ -1,27 +1,23 @@
-"""Hash commands (https://redis.io/docs/latest/commands/?group=hash).
+"""Hash commands (https://redis.io/docs/latest/commands/?group=hash); those that set and tell the expiry of fields are in hash_expiry.py.
 
-Fields may expire. Whoever looks a hash up gets it without the fields that are due (`_find`, `_find_for_write`): these are deleted then and
-there, and the deletion is passed on. Times are passed on as moments, never as spans.
+A field that is due still lies in its hash until active expiry or a command that asks for this very field finds it: such a command goes
+through `field_value`, which deletes it, says so and passes it on. Commands that list a hash leave due fields out and in place, and
+commands that write do not look: HLEN and HDEL count them, HSET finds them there. All as in Redis 8.0.
 """
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import cast
 
 from redloop.commands.scanning import ScanRequest, no_elements
 from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, WRITE, family
 from redloop.engine.options import parse_int_in_range
 from redloop.errors import (
-    HASH_EXPIRE_NEGATIVE,
     HASH_FIELDS_MISSING,
     HASH_NUMFIELDS_MISMATCH,
-    HASH_NUMFIELDS_NOT_POSITIVE,
     HASH_VALUE_NOT_FLOAT,
     HASH_VALUE_NOT_INTEGER,
-    HSETEX_CONDITIONS,
-    HSETEX_EXPIRIES,
-    HSETEX_NUMFIELDS,
     NAN_OR_INFINITY,
     NUMFIELDS_NOT_POSITIVE,
     OUT_OF_RANGE,
@@ -30,13 +26,11 @@ from redloop.errors import (
     VALUE_NAN_OR_INFINITY,
     WRONGTYPE,
     RedisError,
-    invalid_expire,
-    unknown_argument,
     wrong_arity,
 )
 from redloop.events import GENERIC, HASH
 from redloop.keyspace.database import Database
-from redloop.keyspace.expiry import reclaim_fields
+from redloop.keyspace.expiry import drop_if_due, reclaim_fields
 from redloop.numbers import (
     INT64_MAX,
     LongDouble,
@@ -53,18 +47,6 @@ from redloop.values.hash import Hash
 
 command = family("hash")
 
-LATEST: Final = (1 << 46) - 1
-"""The last millisecond a field may expire at."""
-ALL: Final = 1 << 60
-
-# HTTL and its kin; also the answers of HEXPIRE.
-NO_FIELD: Final = -2
-NO_EXPIRY: Final = -1
-CONDITION_FAILED: Final = 0
-SET: Final = 1
-DELETED: Final = 2
-
-
 # --- looking up ------------------------------------------------------------------------------------------------------------------
 
 
@@ -74,23 +56,24 @@ def _hash(value: object) -> Hash | None:
     raise RedisError(WRONGTYPE)
 
 
-def _find(client: Client, key: bytes) -> Hash | None:
-    found = _hash(client.db.find(key))
-    if found is not None and found.soonest <= client.clock.ms:
-        return _reclaim(client, key, found)
-    return found
+def find(client: Client, key: bytes) -> Hash | None:
+    """The hash at `key` for reading."""
+    return _hash(client.db.find(key))
 
 
-def _find_for_write(client: Client, key: bytes) -> Hash | None:
-    found = _hash(client.db.find_for_write(key))
-    if found is not None and found.soonest <= client.clock.ms:
-        found = _reclaim(client, key, found)
-    return found
+def find_for_write(client: Client, key: bytes) -> Hash | None:
+    """The hash at `key` about to be changed."""
+    return _hash(client.db.find_for_write(key))
 
 
-def _find_or_create(client: Client, key: bytes) -> Hash:
-    found = _find_for_write(client, key)
+def find_or_create(client: Client, key: bytes) -> Hash:
+    found = find_for_write(client, key)
     return _create(client, key) if found is None else found
+
+
+def _kept_or_created(client: Client, key: bytes, found: Hash | None) -> Hash:
+    """The hash found at `key`, or a new one where none was, or where the last field has just expired."""
+    return found if found is not None and found.count else _create(client, key)
 
 
 def _create(client: Client, key: bytes) -> Hash:
@@ -99,14 +82,41 @@ def _create(client: Client, key: bytes) -> Hash:
     return found
 
 
-def _reclaim(client: Client, key: bytes, found: Hash) -> Hash | None:
-    """The hash without the fields that are due; None if that were all."""
-    if not client.keyspace.expiring:
-        return found
-    return found if reclaim_fields(client.db, key, found, ALL) else None
+def field_value(client: Client, key: bytes, found: Hash, field: bytes) -> bytes | None:
+    """The value of a field of the hash at `key`, None if there is none; a field that is due goes, and the hash with its last one."""
+    if found.soonest < client.clock.ms and drop_if_due(client.db, key, found, field):
+        tell_expired(client, key)
+        delete_if_empty(client.db, key, found)
+        return None
+    return found.get(field)
 
 
-def _delete_if_empty(db: Database, key: bytes, found: Hash) -> bool:
+def field_values(client: Client, key: bytes, found: Hash | None, fields: list[bytes]) -> list[bytes | None]:
+    """The same for several fields; the hash stays, empty or not."""
+    if found is None:
+        return [None] * len(fields)
+    if found.soonest >= client.clock.ms:
+        return [found.get(field) for field in fields]
+    values: list[bytes | None] = []
+    expired = False
+    for field in fields:
+        if drop_if_due(client.db, key, found, field):
+            expired = True
+            values.append(None)
+        else:
+            values.append(found.get(field))
+    if expired:
+        tell_expired(client, key)
+    return values
+
+
+def tell_expired(client: Client, key: bytes) -> None:
+    """Fields of the hash at `key` have just expired."""
+    if client.keyspace.expiring:  # else they were only kept from view
+        client.db.changed(key, HASH, b"hexpired", 0)
+
+
+def delete_if_empty(db: Database, key: bytes, found: Hash) -> bool:
     if found.count:
         return False
     db.remove(key)
@@ -114,34 +124,24 @@ def _delete_if_empty(db: Database, key: bytes, found: Hash) -> bool:
     return True
 
 
-def _store(client: Client, found: Hash, argv: list[bytes], first: int) -> int:
+def store(client: Client, found: Hash, argv: list[bytes], first: int) -> int:
     """Sets the fields and values that follow in `argv`; returns how many fields are new."""
     added = 0
     end = len(argv)
     for at in range(first, end, 2):
         if found.set(argv[at], argv[at + 1]):
             added += 1
-    _settle(client, found, (end - first) // 2)
+    settle(client, found, (end - first) // 2)
     return added
 
 
-def _settle(client: Client, found: Hash, pairs: int) -> None:
+def settle(client: Client, found: Hash, pairs: int) -> None:
     """After so many pairs were set: Redis converts a listpack also when these, twice the same or not, are more than it would hold."""
     if found.compact:
         config = client.server.config
         if pairs > config.hash_max_listpack_entries:
             found.compact = False
         found.settle(config.hash_max_listpack_entries, config.hash_max_listpack_value)
-
-
-def _store_under_expiry(client: Client, found: Hash, argv: list[bytes], first: int) -> None:
-    """The same, where fields that are there keep their expiry."""
-    for at in range(first, len(argv), 2):
-        if argv[at] in found:
-            found.put(argv[at], argv[at + 1])
-        else:
-            found.set(argv[at], argv[at + 1])
-    _settle(client, found, (len(argv) - first) // 2)
 
 
 # --- setting ---------------------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def _set_fields(client: Client, argv: list[bytes], name: str) -> int:
     if len(argv) % 2:
         raise RedisError(wrong_arity(name))
     key = argv[1]
-    added = _store(client, _find_or_create(client, key), argv, 2)
+    added = store(client, find_or_create(client, key), argv, 2)
     client.db.changed(key, HASH, b"hset", len(argv) // 2 - 1)
     return added
 
@@ -183,10 +183,10 @@ def _set_fields(client: Client, argv: list[bytes], name: str) -> int:
 )
 def hsetnx(client: Client, argv: list[bytes]) -> Reply:
     key = argv[1]
-    found = _find_or_create(client, key)
-    if argv[2] in found:
+    found = find_for_write(client, key)
+    if found is not None and field_value(client, key, found, argv[2]) is not None:
         return 0
-    _store(client, found, argv, 2)
+    store(client, _kept_or_created(client, key, found), argv, 2)
     client.db.changed(key, HASH, b"hset")
     return 1
 
@@ -199,8 +199,8 @@ def hsetnx(client: Client, argv: list[bytes]) -> Reply:
 def hincrby(client: Client, argv: list[bytes]) -> Reply:
     key, field = argv[1], argv[2]
     increment = parse_int(argv[3])
-    found = _find_for_write(client, key)
-    old = None if found is None else found.get(field)
+    found = find_for_write(client, key)
+    old = None if found is None else field_value(client, key, found, field)
     number = 0 if old is None else as_int(old)
     if number is None:
         raise RedisError(HASH_VALUE_NOT_INTEGER)
@@ -222,8 +222,8 @@ def hincrbyfloat(client: Client, argv: list[bytes]) -> Reply:
     increment = parse_long_double(argv[3])
     if increment.infinite:
         raise RedisError(VALUE_NAN_OR_INFINITY)
-    found = _find_for_write(client, key)
-    old = None if found is None else found.get(field)
+    found = find_for_write(client, key)
+    old = None if found is None else field_value(client, key, found, field)
     number: LongDouble | None = increment
     if old is not None:
         before = as_long_double(old)
@@ -235,7 +235,7 @@ def hincrbyfloat(client: Client, argv: list[bytes]) -> Reply:
     value = format_long_double(number)
     found = _change(client, key, found, field, value, old is None)
     client.db.changed(key, HASH, b"hincrbyfloat")
-    if found.due(field) == NO_EXPIRY:
+    if found.due(field) < 0:
         client.replay_as([b"HSET", key, field, value])
     else:
         client.replay_as([b"HSETEX", key, b"KEEPTTL", b"FIELDS", b"1", field, value])
@@ -244,13 +244,12 @@ def hincrbyfloat(client: Client, argv: list[bytes]) -> Reply:
 
 def _change(client: Client, key: bytes, found: Hash | None, field: bytes, value: bytes, new: bool) -> Hash:
     """Sets one field of the hash found at `key`, if any, and leaves its expiry."""
-    if found is None:
-        found = _create(client, key)
+    found = _kept_or_created(client, key, found)
     if new:
         found.set(field, value)
     else:
         found.put(field, value)
-    _settle(client, found, 1)
+    settle(client, found, 1)
     return found
 
 
@@ -259,19 +258,18 @@ def _change(client: Client, key: bytes, found: Hash | None, field: bytes, value:
 
 @command("HGET key field", "The value of a field.", READONLY | FAST, since="2.0.0", complexity="O(1)")
 def hget(client: Client, argv: list[bytes]) -> Reply:
-    found = _find(client, argv[1])
-    return None if found is None else found.get(argv[2])
+    found = find(client, argv[1])
+    return None if found is None else field_value(client, argv[1], found, argv[2])
 
 
 @command("HMGET key field [field ...]", "The values of fields.", READONLY | FAST, since="2.0.0", complexity="O(N)")
 def hmget(client: Client, argv: list[bytes]) -> Reply:
-    return _values(_find(client, argv[1]), argv[2:])
-
-
-def _values(found: Hash | None, fields: list[bytes]) -> list[object]:
-    if found is None:
-        return [None] * len(fields)
-    return [found.get(field) for field in fields]
+    key = argv[1]
+    found = find(client, key)
+    values = field_values(client, key, found, argv[2:])
+    if found is not None:
+        delete_if_empty(client.db, key, found)
+    return values
 
 
 @command(
@@ -280,39 +278,56 @@ def _values(found: Hash | None, fields: list[bytes]) -> list[object]:
     READONLY, since="2.0.0", complexity="O(N)", tips="nondeterministic_output_order",
 )
 def hgetall(client: Client, argv: list[bytes]) -> Reply:
-    found = _find(client, argv[1])
-    return Pairs([] if found is None else cast(list[object], found.read()))
+    found = find(client, argv[1])
+    if found is None:
+        return Pairs([])
+    flat = found.read()
+    if found.soonest < client.clock.ms:
+        gone = found.due_fields(client.clock.ms)
+        flat = [text for field, value in zip(flat[::2], flat[1::2], strict=True) if field not in gone for text in (field, value)]
+    return Pairs(cast(list[object], flat))
 
 
 @command("HKEYS key", "All fields of a hash.", READONLY, since="2.0.0", complexity="O(N)", tips="nondeterministic_output_order")
 def hkeys(client: Client, argv: list[bytes]) -> Reply:
-    found = _find(client, argv[1])
-    return [] if found is None else found.fields()
+    found = find(client, argv[1])
+    return [] if found is None else _without_due(client, found, found.fields())
+
+
+def _without_due(client: Client, found: Hash, fields: list[bytes]) -> list[bytes]:
+    """Those of the fields that are not due."""
+    if found.soonest >= client.clock.ms:
+        return fields
+    gone = found.due_fields(client.clock.ms)
+    return [field for field in fields if field not in gone]
 
 
 @command("HVALS key", "All values of a hash.", READONLY, since="2.0.0", complexity="O(N)", tips="nondeterministic_output_order")
 def hvals(client: Client, argv: list[bytes]) -> Reply:
-    found = _find(client, argv[1])
-    return [] if found is None else found.values()
+    found = find(client, argv[1])
+    if found is None:
+        return []
+    if found.soonest < client.clock.ms:
+        return [found.get(field) for field in _without_due(client, found, found.fields())]
+    return found.values()
 
 
 @command("HLEN key", "How many fields a hash has.", READONLY | FAST, since="2.0.0", complexity="O(1)", keys="RO")
 def hlen(client: Client, argv: list[bytes]) -> Reply:
-    # As in Redis, fields that are due count until something reads or reclaims them.
-    found = _hash(client.db.find(argv[1]))
+    found = find(client, argv[1])
     return 0 if found is None else len(found)
 
 
 @command("HEXISTS key field", "Whether a field is there.", READONLY | FAST, since="2.0.0", complexity="O(1)", keys="RO")
 def hexists(client: Client, argv: list[bytes]) -> Reply:
-    found = _find(client, argv[1])
-    return 1 if found is not None and argv[2] in found else 0
+    found = find(client, argv[1])
+    return 0 if found is None or field_value(client, argv[1], found, argv[2]) is None else 1
 
 
 @command("HSTRLEN key field", "The length of the value of a field.", READONLY | FAST, since="3.2.0", complexity="O(1)", keys="RO")
 def hstrlen(client: Client, argv: list[bytes]) -> Reply:
-    found = _find(client, argv[1])
-    value = None if found is None else found.get(argv[2])
+    found = find(client, argv[1])
+    value = None if found is None else field_value(client, argv[1], found, argv[2])
     return 0 if value is None else len(value)
 
 
@@ -323,7 +338,7 @@ def hstrlen(client: Client, argv: list[bytes]) -> Reply:
 )
 def hrandfield(client: Client, argv: list[bytes]) -> Reply:
     if len(argv) == 2:
-        found = _find(client, argv[1])
+        found = _find_to_draw(client, argv[1])
         return None if found is None else found.sample(client.server.random)
     count = parse_int_in_range(argv[2], -INT64_MAX, INT64_MAX)
     if len(argv) > 4 or (len(argv) == 4 and argv[3].upper() != b"WITHVALUES"):
@@ -331,7 +346,7 @@ def hrandfield(client: Client, argv: list[bytes]) -> Reply:
     with_values = len(argv) == 4
     if with_values and abs(count) > INT64_MAX // 2:
         raise RedisError(OUT_OF_RANGE)
-    found = _find(client, argv[1])
+    found = _find_to_draw(client, argv[1])
     if found is None or count == 0:
         return []
     fields = _draw(client, found, count)
@@ -344,6 +359,14 @@ def hrandfield(client: Client, argv: list[bytes]) -> Reply:
         flat.append(field)
         flat.append(found.get(field))
     return flat
+
+
+def _find_to_draw(client: Client, key: bytes) -> Hash | None:
+    """The hash at `key` with no field that is due: whoever draws at random meets them all."""
+    found = find(client, key)
+    if found is None or found.soonest >= client.clock.ms or not client.keyspace.expiring:
+        return found
+    return found if reclaim_fields(client.db, key, found, len(found)) else None
 
 
 def _draw(client: Client, found: Hash, count: int) -> list[bytes]:
@@ -368,12 +391,12 @@ def _draw(client: Client, found: Hash, count: int) -> list[bytes]:
 )
 def hscan(client: Client, argv: list[bytes]) -> Reply:
     request = ScanRequest(argv)
-    found = _find(client, argv[1])
+    found = find(client, argv[1])
     if found is None:
         return no_elements()
     request.read_options(True)
     cursor, fields = found.scan(request.cursor, request.count)
-    fields = request.selected(fields)
+    fields = request.selected(_without_due(client, found, fields))
     if request.novalues:
         return [b"%d" % cursor, fields]
     flat: list[object] = []
@@ -392,7 +415,7 @@ def hscan(client: Client, argv: list[bytes]) -> Reply:
     WRITE | FAST, since="2.0.0", complexity="O(N)", keys="RW DELETE",
 )
 def hdel(client: Client, argv: list[bytes]) -> Reply:
-    found = _find_for_write(client, argv[1])
+    found = find_for_write(client, argv[1])
     if found is None:
         return 0
     deleted = 0
@@ -401,7 +424,7 @@ def hdel(client: Client, argv: list[bytes]) -> Reply:
             deleted += 1
     if deleted:
         client.db.changed(argv[1], HASH, b"hdel", deleted)
-        _delete_if_empty(client.db, argv[1], found)
+        delete_if_empty(client.db, argv[1], found)
     return deleted
 
 
@@ -412,27 +435,25 @@ def hdel(client: Client, argv: list[bytes]) -> Reply:
 )
 def hgetdel(client: Client, argv: list[bytes]) -> Reply:
     key = argv[1]
-    found = _find_for_write(client, key)
-    fields = _listed_fields(argv, 2, NUMFIELDS_NOT_POSITIVE)
+    found = find_for_write(client, key)
+    fields = listed_fields(argv, 2, NUMFIELDS_NOT_POSITIVE)
     if found is None:
         return [None] * len(fields)
-    values: list[object] = []
+    values = field_values(client, key, found, fields)
     deleted = 0
-    for field in fields:
-        values.append(found.get(field))
-        if found.remove(field):
+    for place, field in enumerate(fields):
+        if values[place] is not None and not found.remove(field):
+            values[place] = None  # named a second time
+        elif values[place] is not None:
             deleted += 1
     if deleted:
         client.db.changed(key, HASH, b"hdel", deleted)
         client.replay_as([b"HDEL", key, *fields])
-        _delete_if_empty(client.db, key, found)
+    delete_if_empty(client.db, key, found)
     return values
 
 
-# --- expiry ----------------------------------------------------------------------------------------------------------------------
-
-
-def _listed_fields(argv: list[bytes], at: int, bad_count: str) -> list[bytes]:
+def listed_fields(argv: list[bytes], at: int, bad_count: str) -> list[bytes]:
     """The fields behind `FIELDS numfields`, which stands at `at`, up to the end of the request."""
     if at >= len(argv) or argv[at].upper() != b"FIELDS":
         raise RedisError(HASH_FIELDS_MISSING)
@@ -442,322 +463,3 @@ def _listed_fields(argv: list[bytes], at: int, bad_count: str) -> list[bytes]:
     if count != len(argv) - at - 2:
         raise RedisError(HASH_NUMFIELDS_MISMATCH)
     return argv[at + 2 :]
-
-
-def _field_moment(text: bytes, unit: bytes, now_ms: int, name: str) -> int:
-    """When fields shall expire, in milliseconds; `unit` as EX, PX, EXAT, PXAT."""
-    amount = parse_int(text)
-    if amount < 0:
-        raise RedisError(HASH_EXPIRE_NEGATIVE)
-    if unit == b"EX" or unit == b"EXAT":
-        amount *= 1000
-    if unit == b"EX" or unit == b"PX":
-        amount += now_ms
-    if amount > LATEST:
-        raise RedisError(invalid_expire(name))
-    return amount
-
-
-def _delete_past(client: Client, key: bytes, found: Hash, fields: list[bytes]) -> None:
-    """Fields given a moment that is past are deleted; to those who replay, they are deleted one by one."""
-    deleted = 0
-    for field in fields:
-        if found.remove(field):
-            client.replay_as([b"HDEL", key, field])
-            deleted += 1
-    if deleted:
-        client.db.changed(key, HASH, b"hdel", deleted)
-    _delete_if_empty(client.db, key, found)
-
-
-@command(
-    "HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
-    "Lets fields expire after some seconds.",
-    WRITE | FAST, since="7.4.0", complexity="O(N)", keys="RW UPDATE",
-)
-def hexpire(client: Client, argv: list[bytes]) -> Reply:
-    return _expire(client, argv, b"EX", "hexpire")
-
-
-@command(
-    "HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
-    "Lets fields expire after some milliseconds.",
-    WRITE | FAST, since="7.4.0", complexity="O(N)", keys="RW UPDATE",
-)
-def hpexpire(client: Client, argv: list[bytes]) -> Reply:
-    return _expire(client, argv, b"PX", "hpexpire")
-
-
-@command(
-    "HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
-    "Lets fields expire at a moment given in seconds.",
-    WRITE | FAST, since="7.4.0", complexity="O(N)", keys="RW UPDATE",
-)
-def hexpireat(client: Client, argv: list[bytes]) -> Reply:
-    return _expire(client, argv, b"EXAT", "hexpireat")
-
-
-@command(
-    "HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
-    "Lets fields expire at a moment given in milliseconds.",
-    WRITE | FAST, since="7.4.0", complexity="O(N)", keys="RW UPDATE",
-)
-def hpexpireat(client: Client, argv: list[bytes]) -> Reply:
-    return _expire(client, argv, b"PXAT", "hpexpireat")
-
-
-def _expire(client: Client, argv: list[bytes], unit: bytes, name: str) -> Reply:
-    key = argv[1]
-    found = _find_for_write(client, key)
-    moment = _field_moment(argv[2], unit, client.clock.ms, name)
-    condition = argv[3].upper()
-    if condition not in (b"NX", b"XX", b"GT", b"LT"):
-        condition = b""
-    fields = _listed_fields(argv, 4 if condition else 3, HASH_NUMFIELDS_NOT_POSITIVE)
-    if found is None:
-        return [NO_FIELD] * len(fields)
-    found.extend()
-    past = moment <= client.clock.ms and client.keyspace.expiring
-    answers: list[object] = []
-    chosen: list[bytes] = []
-    gone: set[bytes] = set()
-    for field in fields:
-        if field not in found or field in gone:
-            answers.append(NO_FIELD)
-        elif not _condition_holds(condition, found.due(field), moment):
-            answers.append(CONDITION_FAILED)
-        else:
-            chosen.append(field)
-            if past:
-                gone.add(field)
-            else:
-                found.set_due(field, moment)
-            answers.append(DELETED if past else SET)
-    if past:
-        _delete_past(client, key, found, chosen)
-    elif chosen:
-        client.db.due_fields.watch(key, found.soonest)
-        client.db.changed(key, HASH, b"hexpire", len(chosen))
-        words = argv[3:5] if condition else argv[3:4]
-        client.replay_as([b"HPEXPIREAT", key, b"%d" % moment, *words, b"%d" % len(chosen), *chosen])
-    return answers
-
-
-def _condition_holds(condition: bytes, due: int, moment: int) -> bool:
-    if condition == b"NX":
-        return due == NO_EXPIRY
-    if condition == b"XX":
-        return due != NO_EXPIRY
-    if condition == b"GT":
-        return due != NO_EXPIRY and moment > due
-    if condition == b"LT":
-        return due == NO_EXPIRY or moment < due
-    return True
-
-
-@command(
-    "HPERSIST key FIELDS numfields field [field ...]",
-    "Takes the expiry of fields away.",
-    WRITE | FAST, since="7.4.0", complexity="O(N)", keys="RW UPDATE",
-)
-def hpersist(client: Client, argv: list[bytes]) -> Reply:
-    key = argv[1]
-    found = _find_for_write(client, key)
-    fields = _listed_fields(argv, 2, NUMFIELDS_NOT_POSITIVE)
-    if found is None:
-        return [NO_FIELD] * len(fields)
-    answers: list[object] = []
-    persisted = 0
-    for field in fields:
-        if field not in found:
-            answers.append(NO_FIELD)
-        elif found.persist(field):
-            persisted += 1
-            answers.append(SET)
-        else:
-            answers.append(NO_EXPIRY)
-    if persisted:
-        client.db.changed(key, HASH, b"hpersist", persisted)
-    return answers
-
-
-@command(
-    "HTTL key FIELDS numfields field [field ...]",
-    "The seconds after which fields expire; -1 never, -2 no such field.",
-    READONLY | FAST, since="7.4.0", complexity="O(N)", tips="nondeterministic_output",
-)
-def httl(client: Client, argv: list[bytes]) -> Reply:
-    return _ttl(client, argv, 1000, client.clock.ms)
-
-
-@command(
-    "HPTTL key FIELDS numfields field [field ...]",
-    "The milliseconds after which fields expire; -1 never, -2 no such field.",
-    READONLY | FAST, since="7.4.0", complexity="O(N)", tips="nondeterministic_output",
-)
-def hpttl(client: Client, argv: list[bytes]) -> Reply:
-    return _ttl(client, argv, 1, client.clock.ms)
-
-
-@command(
-    "HEXPIRETIME key FIELDS numfields field [field ...]",
-    "The moment, in seconds, at which fields expire; -1 never, -2 no such field.",
-    READONLY | FAST, since="7.4.0", complexity="O(N)",
-)
-def hexpiretime(client: Client, argv: list[bytes]) -> Reply:
-    return _ttl(client, argv, 1000, 0)
-
-
-@command(
-    "HPEXPIRETIME key FIELDS numfields field [field ...]",
-    "The moment, in milliseconds, at which fields expire; -1 never, -2 no such field.",
-    READONLY | FAST, since="7.4.0", complexity="O(N)",
-)
-def hpexpiretime(client: Client, argv: list[bytes]) -> Reply:
-    return _ttl(client, argv, 1, 0)
-
-
-def _ttl(client: Client, argv: list[bytes], unit: int, since: int) -> list[object]:
-    found = _find(client, argv[1])
-    fields = _listed_fields(argv, 2, NUMFIELDS_NOT_POSITIVE)
-    if found is None:
-        return [NO_FIELD] * len(fields)
-    answers: list[object] = []
-    for field in fields:
-        due = found.due(field)
-        if field not in found:
-            answers.append(NO_FIELD)
-        elif due == NO_EXPIRY:
-            answers.append(NO_EXPIRY)
-        else:
-            answers.append((due - since + unit - 1) // unit)
-    return answers
-
-
-@command(
-    "HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] FIELDS numfields "
-    "field [field ...]",
-    "Gives the values of fields and changes their expiry.",
-    WRITE | FAST, since="8.0.0", complexity="O(N)", keys="RW ACCESS UPDATE",
-)
-def hgetex(client: Client, argv: list[bytes]) -> Reply:
-    key = argv[1]
-    found = _find_for_write(client, key)
-    option = argv[2].upper()
-    moment = -1
-    at = 2
-    if option in (b"EX", b"PX", b"EXAT", b"PXAT"):
-        moment = _field_moment(argv[3], option, client.clock.ms, "hgetex")
-        at = 4
-    elif option == b"PERSIST":
-        at = 3
-    fields = _listed_fields(argv, at, NUMFIELDS_NOT_POSITIVE)
-    if found is None:
-        return [None] * len(fields)
-    if at > 2:
-        found.extend()
-    if 0 <= moment <= client.clock.ms and client.keyspace.expiring:
-        values: list[object] = []
-        for place, field in enumerate(fields):
-            values.append(None if field in fields[:place] else found.get(field))
-        _delete_past(client, key, found, fields)
-        return values
-    changed = 0
-    for field in fields:
-        if moment >= 0 and field in found:
-            found.set_due(field, moment)
-            changed += 1
-        elif option == b"PERSIST" and found.persist(field):
-            changed += 1
-    values = _values(found, fields)
-    if changed:
-        client.db.due_fields.watch(key, found.soonest)
-        client.db.changed(key, HASH, b"hexpire" if moment >= 0 else b"hpersist", changed)
-        start = [b"HPEXPIREAT", key, b"%d" % moment] if moment >= 0 else [b"HPERSIST", key]
-        client.replay_as([*start, *argv[at:]])
-    return values
-
-
-@command(
-    "HSETEX key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL] FIELDS "
-    "numfields field value [field value ...]",
-    "Sets fields together with their expiry, all or none of them.",
-    WRITE | DENYOOM | FAST, since="8.0.0", complexity="O(N)", keys="RW UPDATE",
-)
-def hsetex(client: Client, argv: list[bytes]) -> Reply:
-    request = SetexRequest(argv, client.clock.ms)
-    key = argv[1]
-    found = _find_for_write(client, key)
-    pairs = argv[request.first :]
-    fields = pairs[::2]
-    if request.condition:
-        present = [field for field in fields if found is not None and field in found]
-        if len(present) != (len(fields) if request.condition == b"FXX" else 0):
-            return 0
-    if found is None:
-        found = _find_or_create(client, key)
-    if request.moment >= 0:
-        found.extend()
-    if request.unit == b"KEEPTTL":
-        _store_under_expiry(client, found, argv, request.first)
-    else:
-        _store(client, found, argv, request.first)
-    past = 0 <= request.moment <= client.clock.ms and client.keyspace.expiring
-    db = client.db
-    db.changed(key, HASH, b"hset", 0 if past else len(fields))
-    if past:
-        _delete_past(client, key, found, fields)
-    elif request.moment >= 0:
-        for field in fields:
-            found.set_due(field, request.moment)
-        db.due_fields.watch(key, found.soonest)
-        db.changed(key, HASH, b"hexpire", 0)
-        at = request.unit_at
-        client.replay_as([b"HSETEX", *argv[1:at], b"PXAT", b"%d" % request.moment, *argv[at + 2 :]])
-    return 1
-
-
-class SetexRequest:
-    """The options of HSETEX, in any order before FIELDS."""
-
-    def __init__(self, argv: list[bytes], now_ms: int) -> None:
-        self.condition = b""
-        self.unit = b""
-        self.unit_at = 0  # where it stands
-        self.moment = -1
-        self.first = 0  # where the first field stands
-        at = 2
-        while not self.first:
-            word = argv[at].upper() if at < len(argv) else b""
-            if word == b"FIELDS" and at + 1 < len(argv):
-                self._check_count(argv, at + 1)
-                self.first = at + 2
-            elif word in (b"FNX", b"FXX"):
-                if self.condition:
-                    raise RedisError(HSETEX_CONDITIONS)
-                self.condition = word
-            elif word in (b"EX", b"PX", b"EXAT", b"PXAT", b"KEEPTTL"):
-                if self.unit:
-                    raise RedisError(HSETEX_EXPIRIES)
-                self.unit = word
-                self.unit_at = at
-                if word != b"KEEPTTL":
-                    at += 1
-                    if at >= len(argv):
-                        raise RedisError(wrong_arity("hsetex"))
-                    self.moment = _field_moment(argv[at], word, now_ms, "hsetex")
-            elif at >= len(argv):
-                raise RedisError(wrong_arity("hsetex"))
-            else:
-                raise RedisError(unknown_argument(argv[at]))
-            at += 1
-
-    def _check_count(self, argv: list[bytes], at: int) -> None:
-        count = as_int(argv[at])
-        if count is None or not 1 <= count <= INT32_MAX:
-            raise RedisError(HSETEX_NUMFIELDS)
-        if len(argv) - at - 1 != 2 * count:
-            raise RedisError(wrong_arity("hsetex"))
-
-
-INT32_MAX: Final = (1 << 31) - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.commands.hashes import field_value
 from redloop.engine.acl.decisions import may_read_any_key
 from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, READONLY, WRITE, family
@@ -81,10 +82,7 @@ def _look_up(client: Client, pattern: bytes, element: bytes) -> bytes | None:
     key = pattern[:star] + element + (pattern[star + 1 : arrow] if field else pattern[star + 1 :])
     value = client.db.find(key)
     if field:
-        if not isinstance(value, Hash):
-            return None
-        due = value.due(field)
-        return None if 0 <= due <= client.clock.ms else value.get(field)
+        return field_value(client, key, value, field) if isinstance(value, Hash) else None
     if value is None or isinstance(value, (List, Set, SortedSet, Hash)):
         return None
     return text(value) if isinstance(value, (bytes, int, bytearray)) else None

@@ -231,7 +231,8 @@ class Server:
         self.effects.also(database.index, [b"UNLINK" if self.config.lazyfree_lazy_expire else b"DEL", key])
 
     def _propagate_field_expiry(self, database: Database, key: bytes, fields: list[bytes]) -> None:
-        self.effects.also(database.index, [b"HDEL", key, *fields])
+        for field in fields:
+            self.effects.also(database.index, [b"HDEL", key, field])
 
     # --- clients -----------------------------------------------------------------------------------------------------------------
 

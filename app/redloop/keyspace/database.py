@@ -249,7 +249,7 @@ class Database:
 
     def _is_due(self, segment: Segment, key: bytes) -> bool:
         due = segment.expires.get(key)
-        if due is None or due > self.clock.ms:
+        if due is None or due >= self.clock.ms:  # its last millisecond is still its own, as in Redis
             return False
         if not self.keyspace.expiring:
             return self.keyspace.veiled
@@ -408,7 +408,7 @@ class Database:
         """Expires the keys of `segment` that are due; False if the deadline passed before the last."""
         clock = self.clock
         now = clock.ms
-        due_keys = [key for key, due in segment.expires.items() if due <= now]
+        due_keys = [key for key, due in segment.expires.items() if due < now]
         while due_keys:
             self._expire(segment, due_keys.pop())
             # With any key the last of a megabyte may go back to the system, which takes as long as a hundred keys.
@@ -506,7 +506,7 @@ class Database:
         if not segment.expires:
             return list(segment.values)
         now = self.clock.ms
-        return [key for key in segment.values if segment.expires.get(key, now + 1) > now]
+        return [key for key in segment.values if segment.expires.get(key, now) >= now]
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """At least `count` keys from position `cursor` on, if as many are left, and the position to go on from (0: that was all).

@@ -35,6 +35,21 @@ def reclaim_fields(database: Database, key: bytes, value: Hash, limit: int) -> b
     return True
 
 
+def drop_if_due(database: Database, key: bytes, value: Hash, field: bytes) -> bool:
+    """Deletes `field` of the hash at `key` if it is due; True if it was. The caller tells of it, and deletes the hash if it is empty."""
+    keyspace = database.keyspace
+    if not 0 <= value.due(field) < keyspace.clock.ms:
+        return False
+    if not keyspace.expiring:
+        return keyspace.veiled
+    database.for_write(key)
+    value.remove(field)
+    keyspace.expired_fields += 1
+    if keyspace.on_fields_expired is not None:
+        keyspace.on_fields_expired(database, key, [field])
+    return True
+
+
 class ExpiryCycle:
     """Walks all databases round and round, in slices."""
 
@@ -54,7 +69,7 @@ class ExpiryCycle:
             if database.volatile > 0:
                 while self._slot < len(database.directory):
                     segment = database.directory[self._slot]
-                    if segment.expires and segment.soonest <= clock.ms:
+                    if segment.expires and segment.soonest < clock.ms:
                         slots: i64 = len(database.directory)
                         whole = database.reclaim(segment, deadline)
                         if len(database.directory) < slots:  # it has shrunk
@@ -78,7 +93,7 @@ class ExpiryCycle:
                 return True
             value = database.peek(key)
             if isinstance(value, Hash):
-                if value.soonest <= clock.ms:
+                if value.soonest < clock.ms:
                     reclaim_fields(database, key, value, FIELDS_AT_ONCE)
                 else:
                     database.due_fields.watch(key, value.soonest)

@@ -72,7 +72,7 @@ class Figures:
     def add_expiries(self, segment: Segment, now: int) -> None:
         """Takes up the times to live of a segment."""
         for due in segment.expires.values():
-            if due <= now:
+            if due < now:
                 self.due += 1
             else:
                 self.milliseconds_left += due - now

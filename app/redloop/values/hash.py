@@ -4,9 +4,9 @@ A small hash is one bytes object, `\\xc1 field \\xc0 value` for each field: neit
 a dict would, and finding, adding and cutting happen in C. A hash with a field or value that does hold one of these bytes, that grows, that
 is asked often, or that gets an expiring field, becomes a table.
 
-Expiry times are milliseconds; the hash has no clock: fields that are due are still there until the caller says `expire(now)`, and whoever
-reads a hash with `soonest <= now` says that first. Times stand in order, so that due fields are found without a look at the
-others.
+Expiry times are milliseconds; the hash has no clock: fields that are due are still there until the caller says `expire(now)` or removes
+them, and whoever reads a hash with `soonest < now` asks which they are. Times stand in order, so that they are found without a look at
+the others.
 """
 
 from __future__ import annotations
@@ -305,12 +305,17 @@ class Hash:
         expires = self.expires
         self.soonest = int(expires.ranking.scores_between(0, 1)[0]) if expires is not None and len(expires) else NEVER
 
+    def due_fields(self, now: int) -> frozenset[bytes]:
+        """The fields that are due at `now`."""
+        ranking = None if self.expires is None else self.expires.ranking
+        return frozenset() if ranking is None else frozenset(ranking.members_between(0, ranking.rank_of_score(float(now), False)))
+
     def expire(self, now: int, limit: int) -> list[bytes]:
         """Removes up to `limit` fields that are due at `now`, the soonest first, and returns them."""
         expires, table = self.expires, self.table
-        if expires is None or table is None or self.soonest > now:
+        if expires is None or table is None or self.soonest >= now:
             return []
-        stop = min(expires.ranking.rank_of_score(float(now), True), limit)
+        stop = min(expires.ranking.rank_of_score(float(now), False), limit)
         fields = expires.cut(0, stop)
         for field in fields:
             table.pop(field)

@@ -247,7 +247,7 @@ class FileLoader:
 
     def _store(self, value: object) -> None:
         due = self._due
-        if 0 <= due <= self._clock.now_ms() and not self.preamble:
+        if 0 <= due < self._clock.now_ms() and not self.preamble:
             self.expired += 1
         else:
             if self.merge:
