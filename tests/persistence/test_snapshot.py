@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from redloop.clock import ManualClock
 from redloop.keyspace.database import Database, Keyspace
-from redloop.keyspace.segment import CAPACITY
-from redloop.persistence.snapshot import Form, Snapshot
+from redloop.keyspace.segment import CAPACITY, POSITION_BITS, POSITION_MASK
+from redloop.persistence.snapshot import Form, Snapshot, Walk
 from redloop.values.types import copy_value
 
 State = dict[tuple[int, bytes], tuple[bytes, int]]
@@ -149,6 +149,44 @@ def test_segments_that_merge_under_the_walk_are_seen_once() -> None:
     while snapshot.advance(0):
         pass
     assert taker.state == before
+
+
+def test_segments_that_split_under_the_walk_are_seen_once() -> None:
+    keyspace = Keyspace(ManualClock(), 1, Random(1))
+    database = keyspace.databases[0]
+    for number in range(2 * CAPACITY):
+        database.put(key_of(number), number)
+    before = state_of(keyspace)
+    taker = Taker()
+    snapshot = Snapshot(keyspace, taker)
+    snapshot.begin()
+    for number in range(CAPACITY, 12 * CAPACITY):
+        database.put(key_of(number), b"new")
+        if number % 7 == 0:
+            snapshot.advance(0)
+    while snapshot.advance(0):
+        pass
+    assert taker.state == before
+
+
+def test_a_stretch_wider_than_a_segment_is_kept_until_all_of_it_has_been_seen() -> None:
+    """As after many splits: the directory has become finer than it was."""
+    database = Keyspace(ManualClock(), 1, Random(1)).databases[0]
+    walk = Walk(0, database)
+    walk.ahead = [None, None]
+    walk.shift = POSITION_BITS - 1
+    keys = [key_of(number) for number in range(400)]
+    positions = {key: hash(key) & POSITION_MASK for key in keys}
+    assert all(walk.note(key, positions[key]) for key in keys[::2])
+    assert not any(walk.note(key, positions[key]) for key in keys[::2])
+    quarter = 1 << (POSITION_BITS - 2)
+    left: list[bytes] = []
+    for first in range(0, 4 * quarter, quarter):
+        batch: dict[bytes, object] = {key: None for key in keys if first <= positions[key] < first + quarter}
+        walk.leave_out(batch, first, first + quarter)
+        left += batch
+    assert sorted(left) == sorted(keys[1::2])
+    assert walk.ahead == [None, None]
 
 
 def test_a_cancelled_snapshot_leaves_no_trace() -> None:

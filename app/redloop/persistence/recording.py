@@ -1,8 +1,9 @@
 """Recording: a snapshot written to a file while the server goes on; what BGSAVE and BGREWRITEAOF share.
 
 A slice of the snapshot is taken between two turns of the loop, then written by the executor while the loop has its turn: clients never wait
-longer than a slice. While they ask for something the slices are shorter, and at least as long as one lasted the loop is theirs. The file
-is synced as it grows, lest the last sync be a long one. Naming it what it shall be called is up to whoever wanted it.
+longer than a slice. While they ask for something the slices are shorter, and for at least twice as long as one lasted the loop is theirs:
+they have to save the keys that they change before the walk comes there, too. The file is synced as it grows, lest the last sync be a long
+one. Naming it what it shall be called is up to whoever wanted it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from redloop.persistence.snapshot import Form, Snapshot
 
 SLICE_NS: Final = 2_000_000
 BUSY_SLICE_NS: Final = 1_000_000
+REST: Final = 2
+"""How many times as long as a slice the loop is the clients' before the next one, while they are busy."""
 CHUNK: Final = 256 * 1024
 """Bytes that are worth a call of the executor."""
 SYNC_EVERY: Final = 4 * 1024 * 1024
@@ -67,15 +70,16 @@ class Recording:
             while more:
                 started = clock.monotonic_ns()
                 more = self._advance(started + slice_ns)
+                data = self._form.flush() if not more or self._form.size >= CHUNK else b""
                 ended = clock.monotonic_ns()
-                if not more or self._form.size >= CHUNK:
-                    await loop.run_in_executor(executor, self._write, file, self._form.flush(), not more)
+                if data:
+                    await loop.run_in_executor(executor, self._write, file, data, not more)
                 if self._cancelled:
                     raise RecordingCancelledError
                 if more:
                     busy = self._activity() != seen
                     slice_ns = BUSY_SLICE_NS if busy else SLICE_NS
-                    owed = (ended - started) - (clock.monotonic_ns() - ended) if busy else 0
+                    owed = REST * (ended - started) - (clock.monotonic_ns() - ended) if busy else 0
                     await asyncio.sleep(max(owed, 0) / 1e9)
                     seen = self._activity() if busy else seen
             await loop.run_in_executor(executor, file.close)

@@ -1,9 +1,10 @@
 """A snapshot: the exact state of the keyspace at one moment, taken in slices while writes go on, without fork.
 
 The walk goes over each database in the order of positions (see `keyspace.database`), a segment at a time. Before a key changes the keyspace
-calls the snapshot: a key behind the walk has been taken, one ahead of it, or of the segment at hand and still to come, is copied as it
-still is and taken a little later. So each key is taken once, as it was at the start, whatever happens meanwhile: what is new since the
-start was noted as absent before it came.
+calls the snapshot: a key behind the walk has been taken, one ahead of it, or of the segment at hand and still to come, is taken as it
+still is (a short string at once, anything else is copied and taken a little later). So each key is taken once, as it was at the start,
+whatever happens meanwhile: what is new since the start was noted as absent before it came. Which keys ahead have been dealt with is kept
+by stretches of positions, and forgotten with each stretch that the walk leaves behind.
 
 A database that is emptied hands its old segments to the walk; two that are exchanged exchange their walks.
 
@@ -19,11 +20,14 @@ from mypy_extensions import i64, mypyc_attr
 
 from redloop.keyspace.database import Database, Keyspace
 from redloop.keyspace.segment import POSITION_BITS, POSITION_MASK, Segment
-from redloop.values.table import Table
 from redloop.values.types import copy_value
 
 CHECK_EVERY: Final = 16
 """Keys between two looks at the clock."""
+SHORT: Final = 1024
+"""Bytes of a string that is taken at once when it is about to change."""
+STRETCHES: Final = 4096
+"""The fewest stretches a database is divided into: however many keys come to one that was small, none grows slowly."""
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -79,8 +83,37 @@ class Walk:
         self.batch: dict[bytes, object] = {}  # keys of one segment still to be taken
         self.expires: dict[bytes, int] = {}
         self.used: dict[bytes, object] = {}
-        self.ahead = Table()  # keys from `position` on that have been saved, or were not there
+        self.ahead: list[dict[bytes, object] | None] = []  # by stretch: keys from `position` on that have been saved, or were not there
+        self.shift: i64 = 0  # positions to stretches
         self.detached: list[Segment] | None = None  # the segments left, when the database was emptied
+
+    def note(self, key: bytes, position: i64) -> bool:
+        """Notes that `key`, at a position ahead, has been dealt with; False if it had been before."""
+        if not self.ahead:
+            stretches = max(len(self.database.directory), STRETCHES)  # a power of two, both
+            self.shift = POSITION_BITS - stretches.bit_length() + 1
+            self.ahead = [None] * stretches
+        stretch = self.ahead[position >> self.shift]
+        if stretch is None:
+            self.ahead[position >> self.shift] = {key: None}
+            return True
+        before: i64 = len(stretch)
+        stretch[key] = None
+        return len(stretch) != before
+
+    def leave_out(self, batch: dict[bytes, object], first: i64, end: i64) -> None:
+        """Drops from `batch`, the keys from position `first` to `end`, those that were noted."""
+        if not self.ahead:
+            return
+        slot: i64 = first >> self.shift
+        while slot << self.shift < end:
+            stretch = self.ahead[slot]
+            if stretch is not None:
+                for key in stretch:
+                    batch.pop(key, None)
+                if (slot + 1) << self.shift <= end:
+                    self.ahead[slot] = None
+            slot += 1
 
 
 class Snapshot:
@@ -126,7 +159,8 @@ class Snapshot:
                     self._open = self.form.more()
                     break
                 if self._saved:
-                    self._take_saved(self._saved.pop())
+                    saved = self._saved.pop()
+                    self._take_saved(saved.number, saved.key, saved.value, saved.due, saved.used)
                 elif not self._left or not self._take_next(self._left[-1]):
                     break
             if clock.monotonic_ns() >= deadline_ns:
@@ -168,37 +202,35 @@ class Snapshot:
     def _next_segment(self, walk: Walk) -> bool:
         """Goes on to the next segment; False when all has been seen."""
         position = walk.position
+        end: i64 = 0
         if walk.detached is not None:
             if not walk.detached:
                 return False
             segment = walk.detached.pop()
-            partly = True
+            end = _range_end(segment)
         else:
             if position > POSITION_MASK:
                 return False
             segment, end = walk.database.segment_at(position)
             walk.position = end
-            bits: i64 = POSITION_BITS - segment.depth
-            partly = (position >> bits) << bits < position
+        bits: i64 = POSITION_BITS - segment.depth
+        first: i64 = ((end - 1) >> bits) << bits
         batch = segment.values.copy()
-        if partly:
+        if first < position:
             for key in segment.values:
                 place: i64 = hash(key)
                 if place & POSITION_MASK < position:
                     del batch[key]
-        ahead = walk.ahead
-        if len(ahead):
-            for key in segment.values:
-                if ahead.pop(key) is not None and key in batch:
-                    del batch[key]
+        walk.leave_out(batch, first, end)
         walk.batch = batch
         walk.expires = segment.expires.copy()
         walk.used = segment.accessed.copy()
         return True
 
-    def _take_saved(self, saved: Saved) -> None:
+    def _take_saved(self, number: int, key: bytes, value: object, due: int, used: int) -> None:
+        """Takes a key that nothing can change any more."""
         self.taken += 1
-        if self.form.take(saved.number, saved.key, saved.value, saved.due, saved.used):
+        if self.form.take(number, key, value, due, used):
             self._open = True
             self._open_walk = None
 
@@ -210,20 +242,26 @@ class Snapshot:
         if walk is None:
             return
         place: i64 = hash(key)
-        if place & POSITION_MASK < walk.position:
+        place = place & POSITION_MASK
+        if place < walk.position:
             if key not in walk.batch:
                 if self._open and self._open_walk is walk and self._open_key == key:
                     self._open_walk = None
                     self.form.detach()
                 return
             del walk.batch[key]
-        elif not walk.ahead.set(key, True):
+        elif not walk.note(key, place):
             return
         segment = database.segment(key)
         value = segment.values.get(key)
-        if value is not None:
-            due = segment.expires.get(key, -1)
-            self._saved.append(Saved(walk.number, key, copy_value(value), due, _used(segment.accessed, key)))
+        if value is None:
+            return
+        due = segment.expires.get(key, -1) if segment.expires else -1
+        used = _used(segment.accessed, key)
+        if isinstance(value, bytes) and len(value) <= SHORT and not self._open:
+            self._take_saved(walk.number, key, value, due, used)
+        else:
+            self._saved.append(Saved(walk.number, key, copy_value(value), due, used))
 
     def _prepare(self, database: Database, other: Database | None) -> None:
         """`database` is about to be emptied, or to exchange its keys with `other`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from redloop.config import Config
 from redloop.keyspace.database import Keyspace
 from redloop.persistence.rdb.codecs import Crc
@@ -14,6 +16,9 @@ from redloop.persistence.snapshot import Form
 USES_NOTHING: Final = 0
 USES_TIME: Final = 1
 USES_COUNTER: Final = 2
+
+BLOCK: Final = 16 * 1024
+"""Bytes that are joined and checked at a time: a slice of time ends soon after, and they are still in the processor's cache."""
 
 
 class RdbForm(Form):
@@ -32,6 +37,8 @@ class RdbForm(Form):
         self._database = -1
         self._sizes: dict[int, tuple[int, int]] = {}  # what is still to be told of databases
         self._items: Items | None = None
+        self._blocks: list[bytes] = []
+        self._joined: i64 = 0  # bytes in them
         self._ended = False
 
     def begin(self, keyspace: Keyspace) -> None:
@@ -40,7 +47,7 @@ class RdbForm(Form):
             self.writer.function(code)
         for database in keyspace.databases:
             self._sizes[database.index] = (len(database), int(database.volatile))
-        self.size = self.writer.size
+        self._gather()
 
     def take(self, number: int, key: bytes, value: object, due: int, used: int) -> bool:
         writer = self.writer
@@ -56,14 +63,14 @@ class RdbForm(Form):
             self._items = writer.key(key, value, due, idle=max(self._clock.seconds - used, 0))
         else:
             self._items = writer.key(key, value, due, frequency=self._keyspace.decayed(used))
-        self.size = writer.size
+        self._gather()
         return self._items is not None
 
     def more(self) -> bool:
         items = self._items
         if items is not None and not items.step(self.writer, LARGE):
             self._items = None
-        self.size = self.writer.size
+        self._gather()
         return self._items is not None
 
     def detach(self) -> None:
@@ -71,16 +78,28 @@ class RdbForm(Form):
             self._items.detach()
 
     def end(self) -> None:
-        """Closes the file; what has gathered and what was flushed before is what the checksum is of."""
+        """Closes the file, with a checksum of all of it."""
         self.writer.end_file()
-        rest = self.flush()
+        self._join()
         self._ended = True
-        self.writer.raw(rest)
         self.writer.raw(self._crc.digest() if self._checked else bytes(CHECKSUM_SIZE))
 
     def flush(self) -> bytes:
-        data = self.writer.flush()
+        self._join()
+        data = b"".join(self._blocks)
+        self._blocks = []
+        self._joined = 0
         self.size = 0
-        if self._checked and not self._ended:
-            self._crc.feed(data)
         return data
+
+    def _gather(self) -> None:
+        if self.writer.size >= BLOCK:
+            self._join()
+        self.size = self._joined + self.writer.size
+
+    def _join(self) -> None:
+        block = self.writer.flush()
+        if self._checked and not self._ended:
+            self._crc.feed(block)
+        self._blocks.append(block)
+        self._joined += len(block)
