@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 BLOCK_BITS: Final = 6
 BLOCK: Final = 1 << BLOCK_BITS
 
 
+@mypyc_attr(acyclic=True)
 class Counts:
     """The counts of a row of chunks."""
 

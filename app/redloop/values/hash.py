@@ -14,7 +14,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final, cast
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from redloop.config import Config
 from redloop.values.scores import Scores
@@ -29,6 +29,7 @@ COLD: Final = 100
 NEVER: Final = 1 << 60
 
 
+@mypyc_attr(acyclic=True)
 class Hash:
     """A hash: fields and their values, both bytes."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from redloop.config import Config
 from redloop.values.counts import Counts
@@ -38,6 +38,7 @@ def oversized(item: bytes, fill: int) -> bool:
     return exceeds(len(item), 0, fill, 1)
 
 
+@mypyc_attr(acyclic=True)
 class Nodes:
     """A row of chunks, at least one, none of them empty.
 
@@ -359,6 +360,7 @@ def remove_some(items: list[bytes], value: bytes, count: int, from_right: bool) 
         items.reverse()
 
 
+@mypyc_attr(acyclic=True)
 class List:
     """A list of bytes. Positions given to its methods lie inside it; `count` is its length."""
 

@@ -11,12 +11,15 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from redloop.values.counts import Counts
 
 LOAD: Final = 512
 """A chunk with more entries is halved; with fewer than an eighth of it, joined to its neighbour."""
 
 
+@mypyc_attr(acyclic=True)
 class Ranking:
     """The entries of one sorted set, in order."""
 

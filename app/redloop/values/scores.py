@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from random import Random
 
+from mypy_extensions import mypyc_attr
+
 from redloop.values.ranking import Ranking
 from redloop.values.table import Table
 
 
+@mypyc_attr(acyclic=True)
 class Scores:
     """Members and their scores, in order."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from redloop.config import Config
 from redloop.values.table import Table
@@ -42,6 +42,7 @@ def is_integer(member: bytes) -> bool:
     return member.isdigit() and (first != 48 or length == 1) and int(member) <= INT64_MAX
 
 
+@mypyc_attr(acyclic=True)
 class Set:
     """A set of bytes."""
 

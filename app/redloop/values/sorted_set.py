@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from random import Random
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from redloop.config import Config
 from redloop.values.scores import Scores
@@ -28,6 +28,7 @@ WALKED: Final = 128
 """Members up to which a range of bytes over different scores is worked out as Redis does."""
 
 
+@mypyc_attr(acyclic=True)
 class SortedSet:
     """A sorted set of bytes. Ranges of ranks go from the first up to before the second."""
 

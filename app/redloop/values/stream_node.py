@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from redloop.values.listpack import HEADER, entry_size, integer_size
 from redloop.values.stream_ids import MAX_PART, SEQUENCE_BITS
@@ -52,6 +52,7 @@ def _difference_size(difference: int) -> i64:
     return integer_size(difference if difference < _WRAP >> 1 else difference - _WRAP)
 
 
+@mypyc_attr(acyclic=True)
 class Packed:
     """Ids and strings of a full node in flat buffers."""
 
@@ -98,6 +99,7 @@ class Packed:
         return found
 
 
+@mypyc_attr(acyclic=True)
 class Node:
     """One run of entries. `live` of them are not deleted."""
 

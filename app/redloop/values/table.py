@@ -16,7 +16,7 @@ from itertools import chain
 from random import Random
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 ORDERED: Final = 680
 """Entries a table may hold in one dict, in their order: above the default threshold of any compact encoding (1024 slots are full)."""
@@ -38,6 +38,7 @@ def _first(entry: tuple[int, bytes]) -> int:
     return entry[0]
 
 
+@mypyc_attr(acyclic=True)
 class Table:
     """A mapping of bytes to objects other than None."""
 
