@@ -87,5 +87,5 @@ def test_segments_do_not_all_split_at_once(keyspace: Keyspace) -> None:
         database.put(b"%d" % number, b"")
     segments = database.segments()
     assert max(len(segment.values) for segment in segments) <= CAPACITY
-    assert min(segment.capacity for segment in segments) < CAPACITY * 0.6
-    assert max(segment.capacity for segment in segments) > CAPACITY * 0.9
+    assert 10 * min(segment.capacity for segment in segments) < 6 * CAPACITY
+    assert 10 * max(segment.capacity for segment in segments) > 9 * CAPACITY
