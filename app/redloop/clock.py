@@ -96,6 +96,10 @@ class ManualClock(Clock):
         self._now_ns += ms * 1_000_000
         self.refresh()
 
+    def advance_ns(self, ns: int) -> None:
+        """Moves monotonic time alone on by so little that the wall clock need not know."""
+        self._now_ns += ns
+
     def set(self, ms: int) -> None:
         """Sets the wall time alone, as an operator might; monotonic time stays."""
         self._now_ms = ms

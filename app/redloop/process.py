@@ -91,6 +91,24 @@ def heap() -> Heap | None:
     return Heap(found.arena + found.hblkhd, found.fordblks, found.ordblks)
 
 
+def _find_sbrk() -> object:
+    """Where a heap that `heap` tells of ends."""
+    if not callable(_mallinfo):
+        return None
+    function = ctypes.PyDLL(None).sbrk
+    function.restype = ctypes.c_ssize_t
+    function.argtypes = [ctypes.c_ssize_t]
+    return function
+
+
+_sbrk: Final = _find_sbrk()
+
+
+def heap_end() -> int:
+    """The address where the heap ends, which moves as it grows and shrinks; 0 if the C library does not tell. It costs nothing to ask."""
+    return int(_sbrk(0)) if callable(_sbrk) else 0
+
+
 def machine_bytes() -> int:
     """Memory of the machine."""
     try:

@@ -37,6 +37,9 @@ class SoMuchEach(Readings):
     def heap(self) -> Heap | None:
         return Heap(self._taken(), 0, 1)
 
+    def heap_end(self) -> int:
+        return self._taken()
+
 
 def limited(keys: int, policy: str = "noeviction", **settings: str) -> tuple[House, Guest]:
     """A server with room for so many keys."""

@@ -32,6 +32,9 @@ class Machine(Readings):
         self.asked += 1
         return Heap(self.held, self.free, self.pieces)
 
+    def heap_end(self) -> int:
+        return self.held
+
 
 def begin() -> tuple[Machine, MemoryUse]:
     machine = Machine()
@@ -123,9 +126,77 @@ def test_a_heap_in_many_pieces_is_not_asked_and_shrinks_as_objects_go() -> None:
     machine.free, machine.pieces = 50 * MB, 75_000
     assert abs(memory.now() - BASE - 52 * MB) < 5 * MB
     assert machine.asked == asked
-    memory.limited = True
+    memory.limited = True  # nor where there is a limit
     assert abs(memory.now() - BASE - 52 * MB) < 5 * MB
+    assert machine.asked == asked
+    machine.objects, machine.held, machine.free, machine.pieces = 10_000, 20 * MB, 5 * MB, 300
+    assert memory.now() == BASE + 15 * MB  # nearly all is gone: it cannot be in many
     assert machine.asked == asked + 1
+
+
+def fragment(machine: Machine, memory: MemoryUse) -> None:
+    """A limit, and a heap of which a fifth was freed, in so many pieces that it is not asked again."""
+    memory.limited = True
+    machine.held += 125 * MB
+    machine.arenas += 5 * MB
+    machine.objects += 100_000
+    machine.free, machine.pieces = 25 * MB, 10_001
+    memory.now()
+
+
+def test_a_heap_that_is_not_asked_grows_by_the_share_that_was_in_use() -> None:
+    machine, memory = begin()
+    fragment(machine, memory)
+    before, asked = memory.used, machine.asked
+    machine.held += 50 * MB
+    assert abs(memory.now() - before - 40 * MB) < MB
+    assert machine.asked == asked
+
+
+def test_objects_that_come_take_what_others_took() -> None:
+    machine, memory = begin()
+    fragment(machine, memory)
+    before, asked = memory.used, machine.asked
+    machine.objects -= 20_000
+    assert abs(before - memory.now() - 21 * MB) < MB
+    machine.objects += 20_000
+    assert abs(memory.now() - before) < MB
+    assert machine.asked == asked
+
+
+def test_many_changes_may_have_left_too_many_pieces_for_a_while() -> None:
+    clock = ManualClock()
+    machine = Machine()
+    memory = MemoryUse(clock, machine)
+    memory.limited = True
+    machine.held += 100 * MB
+    memory.now()
+    asked, changes = machine.asked, 150_000
+    memory.changes = lambda: changes
+    memory.now()
+    assert machine.asked == asked
+    clock.advance(5000)
+    memory.now()
+    assert machine.asked == asked + 1
+
+
+def test_changes_that_bring_objects_free_nothing() -> None:
+    machine, memory = begin()
+    memory.limited = True
+    machine.held += 100 * MB
+    memory.now()
+    asked = machine.asked
+    machine.objects += 150_000
+    memory.changes = lambda: 150_000
+    memory.now()
+    assert machine.asked == asked + 1
+
+
+def test_a_command_that_took_long_may_have_taken_much() -> None:
+    clock = ManualClock()
+    memory = MemoryUse(clock, Slow(clock))
+    memory.now()
+    assert memory.patience_ns == 20_000_000
 
 
 def test_where_the_system_tells_nothing_objects_are_counted() -> None:

@@ -67,6 +67,7 @@ class Eviction:
         self._input_mark: i64 = 0
         self._freed: i64 = 0
         self._changes_mark: i64 = -1
+        self._mark: i64 = 0  # when the command before began
 
         # For INFO: how long memory was short.
         self._short_since_ns = NEVER
@@ -136,7 +137,10 @@ class Eviction:
 
     def _excess(self) -> i64:
         """Bytes above the limit, by the last reading and what is known to have happened since."""
-        if self.server.mark >= self.memory.next_ns:
+        mark = self.server.mark
+        before = self._mark
+        self._mark = mark
+        if mark >= self.memory.next_ns or mark - before > self.memory.patience_ns:
             self._measure()
         elif self.memory.count != self._readings:
             self._begin_count()

@@ -131,6 +131,7 @@ class Server:
         # Figures.
         self.statistics = Statistics()
         self.memory = MemoryUse(clock)
+        self.memory.changes = self._changes
         self.slowlog = SlowLog(config, clock)
         self.latency = LatencyMonitor(config, clock)
         self.slow_observers: list[Any] = [self.slowlog.observe, self.latency.observe]
@@ -327,6 +328,10 @@ class Server:
         for command in self.all_commands():
             command.reset_statistics()
         self._follow_tracking()
+
+    def _changes(self) -> int:
+        """What was changed or freed so far, as MemoryUse wants to know."""
+        return self.keyspace.dirty + self.keyspace.trash.swept
 
     def _sample(self) -> None:
         self.statistics.sample(self.commands_run(), self.clock.monotonic_ns())
