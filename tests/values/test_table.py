@@ -8,11 +8,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redloop.values.table import ORDERED, Table
+from redloop.values.table import CAPACITY, ORDERED, WIDE, Table
+
+capacities = st.sampled_from([CAPACITY, WIDE])
 
 
-def filled(count: int) -> Table:
-    table = Table()
+def filled(count: int, capacity: int = CAPACITY) -> Table:
+    table = Table(capacity)
     for i in range(count):
         assert table.set(b"%d" % i, i + 1)
     return table
@@ -21,11 +23,12 @@ def filled(count: int) -> Table:
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 3000), st.integers(1, 400)), max_size=30)
-    | st.just([(True, 0, 9000), (False, 0, 8990)])
+    | st.just([(True, 0, 9000), (False, 0, 8990)]),
+    capacities,
 )
-def test_a_table_behaves_as_a_dict(steps: list[tuple[bool, int, int]]) -> None:
+def test_a_table_behaves_as_a_dict(steps: list[tuple[bool, int, int]], capacity: int) -> None:
     """Runs of insertions and deletions leave what they leave in a dict, in whatever directory."""
-    table, model = Table(), dict[bytes, object]()
+    table, model = Table(capacity), dict[bytes, object]()
     for adding, start, length in steps:
         for i in range(start, start + length):
             key = b"k%d" % i
@@ -51,10 +54,10 @@ def test_a_small_table_keeps_order() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 4000), st.integers(1, 300), st.lists(st.integers(-3000, 3000), max_size=12))
-def test_scan_returns_all_that_stay(size: int, count: int, changes: list[int]) -> None:
+@given(st.integers(0, 4000), st.integers(1, 300), st.lists(st.integers(-3000, 3000), max_size=12), capacities)
+def test_scan_returns_all_that_stay(size: int, count: int, changes: list[int], capacity: int) -> None:
     """A key that is there from the first call to the last is returned exactly once, whatever grows or shrinks in between."""
-    table, seen, cursor, added = filled(size), Counter[bytes](), 0, 0
+    table, seen, cursor, added = filled(size, capacity), Counter[bytes](), 0, 0
     gone: set[bytes] = set()
     pending = list(changes)
     while True:

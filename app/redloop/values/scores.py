@@ -11,7 +11,7 @@ from random import Random
 from mypy_extensions import mypyc_attr
 
 from redloop.values.ranking import Ranking
-from redloop.values.table import Table
+from redloop.values.table import WIDE, Table
 
 
 @mypyc_attr(acyclic=True)
@@ -21,7 +21,7 @@ class Scores:
     __slots__ = ("ranking", "table")
 
     def __init__(self) -> None:
-        self.table = Table()
+        self.table = Table(WIDE)
         self.ranking = Ranking()
 
     def __len__(self) -> int:

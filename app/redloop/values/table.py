@@ -22,13 +22,10 @@ ORDERED: Final = 680
 """Entries a table may hold in one dict, in their order: above the default threshold of any compact encoding (1024 slots are full)."""
 
 CAPACITY: Final = 42
-"""Entries each of several dicts may hold before it splits (a dict of 64 slots is full). Drawing one at random walks half of that."""
+"""Entries each of several dicts may hold before it splits (a dict of 64 slots is full). Drawing one at random walks a quarter of that."""
 
-SPARSE: Final = 21
-"""Two neighbouring dicts with fewer entries together become one."""
-
-SPREAD_BITS: Final = 5
-"""The depth at which a table that grows past one dict goes on: ORDERED entries are then about half a CAPACITY each."""
+WIDE: Final = 170
+"""The same where nothing is drawn from the table: the fewer dicts, the more of them are in the processor's cache."""
 
 POSITION_BITS: Final = 48
 POSITION_MASK: Final = (1 << POSITION_BITS) - 1
@@ -38,13 +35,22 @@ def _first(entry: tuple[int, bytes]) -> int:
     return entry[0]
 
 
+def _flat(part: dict[bytes, object]) -> list[object]:
+    flat: list[object] = [None] * (2 * len(part))
+    flat[::2] = part
+    flat[1::2] = part.values()
+    return flat
+
+
 @mypyc_attr(acyclic=True)
 class Table:
-    """A mapping of bytes to objects other than None."""
+    """A mapping of bytes to objects other than None; `capacity` is CAPACITY or WIDE."""
 
-    __slots__ = ("count", "deepest", "depth", "depths", "directory", "root")
+    __slots__ = ("capacity", "count", "deepest", "depth", "depths", "directory", "root", "sparse")
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.capacity: i64 = capacity
+        self.sparse: i64 = capacity // 2  # two neighbouring dicts with fewer entries together become one
         self.count: i64 = 0
         self.depth: i64 = 0
         self.deepest: i64 = 1  # dicts that need the directory's depth
@@ -71,7 +77,7 @@ class Table:
         if after == before:
             return False
         self.count += 1
-        if after > CAPACITY:
+        if after > self.capacity:
             if self.depth > 0:
                 self._split(key)
             elif after > ORDERED:
@@ -85,7 +91,7 @@ class Table:
         if value is not None:
             self.count -= 1
             left: i64 = len(part)
-            if self.depth > 0 and left < SPARSE and left & 7 == 0:
+            if self.depth > 0 and left < self.sparse and left & 7 == 0:
                 self._merge(key)
         return value
 
@@ -121,16 +127,15 @@ class Table:
 
     def flat(self) -> list[object]:
         """Key, value, key, value, ..."""
+        if self.depth == 0:
+            return _flat(self.root)
         found: list[object] = []
         for part in self.parts():
-            flat: list[object] = [None] * (2 * len(part))
-            flat[::2] = part
-            flat[1::2] = part.values()
-            found += flat
+            found += _flat(part)
         return found
 
     def copy(self) -> Table:
-        twin = Table()
+        twin = Table(self.capacity)
         twin.count = self.count
         twin.depth = self.depth
         twin.deepest = self.deepest
@@ -162,9 +167,15 @@ class Table:
             if position == (position >> bits) << bits and len(part) <= room:  # at the start of the range
                 found.extend(part)
             else:
-                ahead = [(hash(key) & POSITION_MASK, key) for key in part]
-                if position > (position >> bits) << bits:  # not at the start of the range
-                    ahead = [entry for entry in ahead if entry[0] >= position]
+                stop: i64 = end
+                if room < len(part):  # only about as many as are wanted are worth sorting
+                    stop = min(end, position + (end - ((position >> bits) << bits)) // len(part) * 2 * room)
+                ahead: list[tuple[int, bytes]] = []
+                for key in part:
+                    place: i64 = hash(key)
+                    place &= POSITION_MASK
+                    if position <= place < stop:
+                        ahead.append((place, key))
                 ahead.sort(key=_first)
                 take: i64 = room
                 while take < len(ahead) and ahead[take][0] == ahead[take - 1][0]:
@@ -172,6 +183,7 @@ class Table:
                 found.extend([entry[1] for entry in ahead[:take]])
                 if take < len(ahead):
                     return ahead[take][0], found
+                end = stop
             if end > POSITION_MASK:
                 return 0, found
             if len(found) >= count:
@@ -190,25 +202,33 @@ class Table:
             # A shallow dict stands in the directory several times and is the likelier drawn: accept it the less often.
             largest: i64 = self.count
             if self.depth:
-                largest = CAPACITY << (self.depth - self.depths[slot])
+                largest = self.capacity << (self.depth - self.depths[slot])
             place: i64 = int((drawn - float(slot)) * float(largest))
-            if place < len(part):
+            behind: i64 = len(part) - 1 - place
+            if behind >= place:
                 for key in part:
                     if place == 0:
                         return key
                     place -= 1
+            elif behind >= 0:  # each key on the way is a place in memory of its own: go the shorter way
+                for key in reversed(part):
+                    if behind == 0:
+                        return key
+                    behind -= 1
 
     # --- the directory -------------------------------------------------------------------------------------------------------------
 
     def _spread(self) -> None:
-        """Deals the one dict out to many."""
-        parts: list[dict[bytes, object]] = [{} for _ in range(1 << SPREAD_BITS)]
+        """Deals the one dict out to many, each about half full."""
+        depth = (ORDERED // int(self.sparse)).bit_length() - 1
+        shift: i64 = POSITION_BITS - depth
+        parts: list[dict[bytes, object]] = [{} for _ in range(1 << depth)]
         for key, value in self.root.items():
             position: i64 = hash(key)
-            parts[(position & POSITION_MASK) >> (POSITION_BITS - SPREAD_BITS)][key] = value
+            parts[(position & POSITION_MASK) >> shift][key] = value
         self.directory = parts
-        self.depths = [SPREAD_BITS] * len(parts)
-        self.depth = SPREAD_BITS
+        self.depths = [depth] * len(parts)
+        self.depth = depth
         self.deepest = len(parts)
         self.root = parts[0]
 
@@ -265,9 +285,9 @@ class Table:
             run: i64 = 1 << (self.depth - depth)
             first: i64 = slot & ~(2 * run - 1)
             buddy: i64 = (slot ^ run) & ~(run - 1)
-            if self.depths[buddy] != depth or len(self.directory[slot]) + len(self.directory[buddy]) > SPARSE:
+            if self.depths[buddy] != depth or len(self.directory[slot]) + len(self.directory[buddy]) > self.sparse:
                 break
-            merged = self.directory[first].copy()
+            merged = self.directory[first]
             merged.update(self.directory[first + run])
             for step in range(2 * run):
                 self._place(first + step, merged, depth - 1)
