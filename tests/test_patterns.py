@@ -80,6 +80,6 @@ def test_too_many_stars_never_match(stars: int, real: Real) -> None:
 
 @pytest.mark.parametrize("source", [b"a*a*a*a*b", b"*a*a*a*a*a*[bc]", b"*?a*?a*?a*?b", b"*" * 5000 + b"b", b"*aaaaaaaaaaaaaaab*"])
 def test_hostile_patterns_are_quick(source: bytes) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     assert not matches(source, b"a" * 100_000)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1

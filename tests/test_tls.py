@@ -15,7 +15,7 @@ from redloop.config import Config, ConfigError
 from redloop.listening import ListenError, Listening
 from redloop.tls import NO_AUTHORITY, Tls, TlsError, server_context
 from tests.certificates import PASSWORD, make
-from tests.compat.servers import free_port
+from tests.compat.servers import PATIENCE, free_port
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ class Echo(asyncio.Protocol):
         self.transport.write(data)
 
 
-def play(config: Config, scene: Callable[[Listening], Awaitable[None]], seconds: float = 20.0) -> None:
+def play(config: Config, scene: Callable[[Listening], Awaitable[None]], seconds: float = PATIENCE) -> None:
     """Runs `scene` beside a server; a handshake may take `seconds`."""
 
     async def run() -> None:
@@ -112,7 +112,7 @@ def play(config: Config, scene: Callable[[Listening], Awaitable[None]], seconds:
         listening.tls.seconds = seconds
         await listening.open()
         try:
-            await asyncio.wait_for(scene(listening), 20)
+            await asyncio.wait_for(scene(listening), PATIENCE)
         finally:
             listening.close()
 

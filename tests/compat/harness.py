@@ -32,8 +32,10 @@ Before the command may stand marks, for replies that cannot be equal to the byte
 
 (replies.py says what each means; several stand one after the other: `[sorted] [near 1] ...`; `b< [shape] 2`). Lines of a case file that are
 empty or start with `#` are for the reader. `@each config set x 1 | script flush` puts steps before every further line of the file
-(not compared; `@each` alone ends that); `@2 line` and `@3 line` run under one protocol only. Time does not wait: use
-`px 1 | debug sleep 0.003`, or moments long past, or `[near 1]`; lines that are about time itself stand in clock/, where it is hand-set.
+(not compared; `@each` alone ends that); `@2 line` and `@3 line` run under one protocol only; `@again line` is asked again where it differs,
+for replies that tell whether a command was slow: one that the machine interrupts is. Time does not wait: use `px 1 | debug sleep 0.003`,
+or moments long past, or `[near 1]`, or a script, in which time stands still; lines that are about time itself stand in clock/, where it is
+hand-set. A line must give the same on a machine that stands still for seconds between any two of its steps.
 
 By hand, from the top of the repository (lines, case files, or `-` for lines from stdin):
 
@@ -44,6 +46,7 @@ By hand, from the top of the repository (lines, case files, or `-` for lines fro
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import re
@@ -54,17 +57,19 @@ import time
 
 from tests.compat.hand_clock import HandClock
 from tests.compat.replies import CLOSED, SILENT, Stream, compare, parse, scalar
-from tests.compat.servers import Server, start
+from tests.compat.servers import PATIENCE, Server, start
 
 CASES = pathlib.Path(__file__).parent / "cases"
 PIPELINE_BYTES = 32_768
-SECONDS = float(os.environ.get("REDLOOP_COMPAT_SECONDS", "5"))
+TRIES = 5  # of a line marked @again
+SECONDS = float(os.environ.get("REDLOOP_COMPAT_SECONDS", PATIENCE))
 
 _ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "b": b"\b", "a": b"\a"}
 _STEP = re.compile(r"([a-z])?([:><!.+])(?:\s+|$)")
 _MARK = re.compile(r"\[([a-z]+)(?: (.+?))?\](?: |$)")
 _RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)\}")
 _NAME = re.compile(rb"\{([a-z]+)\}")
+_SPAN = re.compile(r"\b(\d+)~(\d+)\b")
 _CONFIG_SET = re.compile(r"config set ([a-z-]+)", re.IGNORECASE)
 
 
@@ -134,6 +139,12 @@ def split_steps(line: str) -> list[str]:
     return [step.strip() for step in [*steps, line[start_at:]]]
 
 
+def without_equal_spans(text: str) -> str:
+    """`100~7` becomes 100, 107, 114...: of two equal spans of time a millisecond more or less decides which ends later."""
+    numbers = itertools.count()
+    return _SPAN.sub(lambda found: str(int(found[1]) + int(found[2]) * next(numbers)), text)
+
+
 def pack(argv: list[bytes]) -> bytes:
     return b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in argv)
 
@@ -173,8 +184,9 @@ class Step:
 class Line:
     """A case: its steps, and whether they can be sent in one go."""
 
-    def __init__(self, text: str, before: str = "", where: str = "", protocols: tuple[int, ...] = (2, 3)) -> None:
+    def __init__(self, text: str, before: str = "", where: str = "", protocols: tuple[int, ...] = (2, 3), tries: int = 1) -> None:
         self.text = text
+        self.tries = tries
         self.where = where
         self.protocols = protocols
         self.before_text = before
@@ -193,6 +205,7 @@ def read_cases(path: pathlib.Path) -> list[Line]:
     for number, text in enumerate(path.read_text().splitlines(), 1):
         text = text.strip()
         protocols: tuple[int, ...] = (2, 3)
+        tries = 1
         if not text or text.startswith("#"):
             continue
         if text.startswith("@each"):
@@ -201,7 +214,10 @@ def read_cases(path: pathlib.Path) -> list[Line]:
         if text.startswith(("@2 ", "@3 ")):
             protocols = (int(text[1]),)
             text = text[3:].strip()
-        lines.append(Line(text, before, f"{path.name}:{number}", protocols))
+        elif text.startswith("@again "):
+            tries = TRIES
+            text = text[7:].strip()
+        lines.append(Line(text, before, f"{path.name}:{number}", protocols, tries))
     return lines
 
 
@@ -333,9 +349,6 @@ def show(reply: bytes, size: int = 700) -> str:
     return shorten(repr(reply)[2:-1], size)
 
 
-TRIES = 3
-
-
 class Pair:
     """Both servers, fed the same lines."""
 
@@ -346,6 +359,7 @@ class Pair:
 
     def run(self, line: Line, protocol: int) -> list[Difference]:
         """Play a line on both sides: its first difference, or nothing."""
+        begun = time.monotonic()
         self.theirs.begin(line, protocol)
         self.ours.begin(line, protocol)
         theirs = self.theirs.finish(line, protocol)
@@ -354,9 +368,10 @@ class Pair:
         for step in line.steps:
             labels += [(step.text, step.marks)] * (0 if step.action in "!>.+" else step.count)
         labels += [(f"what follows on connection {name}", {}) for name in self.theirs.peers]
+        seconds = time.monotonic() - begun
         found: list[Difference] = []
         for (label, marks), one, other in zip(labels, ours, theirs, strict=True):
-            same = compare(one, other, marks) and not other.endswith(SILENT)  # a case that waits for nothing is a mistake
+            same = compare(one, other, marks, seconds) and not other.endswith(SILENT)  # a case that waits for nothing is a mistake
             if self.trace:
                 print(f"{'  ' if same else '! '}{label}\n      {show(other)}" + ("" if same else f"\n    ! {show(one)}"))
             if not same and not found:
@@ -368,8 +383,8 @@ class Pair:
         return [difference for line, protocol in due for difference in self.insist(line, protocol)]
 
     def insist(self, line: Line, protocol: int) -> list[Difference]:
-        """`run`, again where it differs: two connections written to at once may be read in either order on a busy machine."""
-        for _ in range(TRIES):
+        """`run`, again where it differs and is marked so."""
+        for _ in range(line.tries):
             found = self.run(line, protocol)
             if not found:
                 break

@@ -4,7 +4,7 @@
 
     [sorted]    order of elements does not matter (arrays and sets at every depth; maps by key)
     [pairs]     the same, and flat arrays are name-value pairs (what HGETALL or CONFIG GET give under RESP2)
-    [near N]    numbers may differ by N
+    [near N]    numbers may differ by N, and by as much again for each second that passed meanwhile (a busy machine stands still for some)
     [shape]     types and counts only, no contents
     [fields]    of INFO-like text, the names of the fields and the section lines only
     [lines]     the order of the lines of a text does not matter
@@ -161,8 +161,8 @@ def _near(one: Node, other: Node, distance: float) -> bool:
         return False
 
 
-def compare(ours: bytes, theirs: bytes, marks: dict[str, str]) -> bool:
-    """Whether two replies are the same, as closely as the marks ask."""
+def compare(ours: bytes, theirs: bytes, marks: dict[str, str], seconds: float = 0.0) -> bool:
+    """Whether two replies, which took so many seconds, are the same as closely as the marks ask."""
     if ours == theirs or "skip" in marks:
         return True
     if not marks or ours in (CLOSED, SILENT) or theirs in (CLOSED, SILENT):
@@ -188,7 +188,7 @@ def compare(ours: bytes, theirs: bytes, marks: dict[str, str]) -> bool:
         one, other = _mapped(one, _ordered), _mapped(other, _ordered)
     if "sorted" in marks or "pairs" in marks:
         one, other = _sorted(one, "pairs" in marks), _sorted(other, "pairs" in marks)
-    return _near(one, other, float(marks["near"])) if "near" in marks else one == other
+    return _near(one, other, float(marks["near"]) * (1 + seconds)) if "near" in marks else one == other
 
 
 class Stream:

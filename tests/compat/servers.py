@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import itertools
 import os
 import pathlib
 import secrets
@@ -26,7 +27,9 @@ import time
 from tests.compat.hand_clock import HandClock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-START_SECONDS = 90.0
+PATIENCE = 90.0
+"""Seconds for what must happen: a start, an end, an answer. A machine may stand still for some; only a failure takes so long."""
+FIRST_PORT, BLOCKS, BLOCK = 10_000, 100, 200
 
 
 class OracleMissingError(Exception):
@@ -51,10 +54,28 @@ def oracle_folder() -> str:
     return folder
 
 
-def free_port() -> int:
-    """A loopback port nobody listened on a moment ago, below those the kernel gives to whoever connects: many do while a server starts."""
+@functools.cache
+def _own_block() -> tuple[int, socket.socket]:
+    """Ports for this process alone, while it holds the first for UDP: other test runs start servers at the same moment."""
     while True:
-        port = 10_000 + secrets.randbelow(20_000)
+        first = FIRST_PORT + secrets.randbelow(BLOCKS) * BLOCK
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", first))
+        except OSError:
+            claim.close()
+        else:
+            return first, claim
+
+
+_next_port = itertools.count(1)
+
+
+def free_port() -> int:
+    """A loopback port of this run's own that nobody listens on, below those the kernel gives to whoever connects: many do meanwhile."""
+    first, _ = _own_block()
+    while True:
+        port = first + next(_next_port) % BLOCK
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -102,10 +123,10 @@ class Server:
         return process
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(START_SECONDS)
+                probe.settimeout(PATIENCE)
                 probe.connect(self.path)
                 probe.sendall(b"PING\r\n")
                 if probe.recv(64).startswith((b"+PONG", b"-NOAUTH")):
@@ -120,7 +141,7 @@ class Server:
         """The end of what the server printed."""
         return pathlib.Path(self.log).read_text(errors="replace")[-size:]
 
-    def connect(self, timeout: float = 10.0, tcp: bool = False) -> socket.socket:
+    def connect(self, timeout: float = PATIENCE, tcp: bool = False) -> socket.socket:
         peer = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
         peer.settimeout(timeout)
         peer.connect(("127.0.0.1", self.port) if tcp else self.path)
@@ -133,12 +154,17 @@ class Server:
                 return int(line.split()[1]) * 1024
         raise RuntimeError("no VmRSS")
 
+    def cpu(self) -> float:
+        """Seconds it has run so far, as the kernel counts them: what a busy machine makes it wait is not among them."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> None:
         """Ends the process and leaves its folder."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(5)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

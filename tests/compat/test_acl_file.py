@@ -18,7 +18,7 @@ from redloop.engine.features import install
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from tests.compat.harness import Line, Pair
-from tests.compat.servers import start
+from tests.compat.servers import PATIENCE, start
 
 USERS = "user bob on >secret +@all ~a* &c*\nuser eve on nopass +get ~*\n"
 
@@ -189,7 +189,7 @@ def test_the_file_cannot_be_written(both: Both) -> None:
 def _refused(oracle: str, path: pathlib.Path) -> str:
     """The last line that the real server prints, or all of an error in the file."""
     command = [os.path.join(oracle, "redis-server"), str(path)]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=path.parent, timeout=20, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=path.parent, timeout=PATIENCE, check=False)
     assert ended.returncode == 1
     text = ended.stderr.strip() or ended.stdout.strip()
     return text.splitlines()[-1].partition(" # ")[2] or text

@@ -15,6 +15,7 @@ import pytest
 
 from tests.compat.harness import Pair, Side, pack, start_pair
 from tests.compat.replies import CLOSED, SILENT, Stream
+from tests.compat.servers import PATIENCE
 from tests.compat.test_acl_matrix import BEGINNINGS, NAMES, SEED, TEMPLATES, Matrix
 
 STEPS = 5_000 if os.environ.get("REDLOOP_FULL") else 300
@@ -91,7 +92,7 @@ class Play:
                 stream.closed = not data
         except OSError:
             pass
-        stream.peer.settimeout(10)
+        stream.peer.settimeout(PATIENCE)
         while stream.buffer and replies[-1] not in (CLOSED, SILENT):
             replies.append(stream.reply())
         if stream.closed:

@@ -17,14 +17,13 @@ import time
 
 import pytest
 
-from tests.compat.servers import environment, oracle_folder, redloop_command
+from tests.compat.servers import PATIENCE, environment, oracle_folder, redloop_command
 
 FOLDER = "appendonlydir"
 BASE = f"{FOLDER}/appendonly.aof.1.base.aof"
 INCR = f"{FOLDER}/appendonly.aof.1.incr.aof"
 SECOND = f"{FOLDER}/appendonly.aof.2.incr.aof"
 MANIFEST = f"{FOLDER}/appendonly.aof.manifest"
-SECONDS = 30.0
 
 Found = dict[str, bytes | str]
 """Files of a directory."""
@@ -108,14 +107,14 @@ class Start:
         with self.folder:
             keys = self._keys()
             self.process.terminate()
-            status = self.process.wait(SECONDS)
+            status = self.process.wait(PATIENCE)
             return {"keys": keys, "status": status, "log": self._log(), "files": self._files()}
 
     def _keys(self) -> list[bytes]:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as peer:
-                peer.settimeout(SECONDS)
+                peer.settimeout(PATIENCE)
                 peer.connect(str(self.home / "socket"))
                 peer.sendall(b"PING\r\nMGET a b c d e\r\nSELECT 3\r\nMGET e\r\nQUIT\r\n")
                 with peer.makefile("rb") as replies:

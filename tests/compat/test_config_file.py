@@ -13,6 +13,7 @@ import pytest
 from redloop.config import Config, FatalConfigError, load
 from redloop.config.quoting import quote
 from redloop.config.rewriting import SIGNATURE, rewritten
+from tests.compat.servers import PATIENCE
 
 DEFAULT_USER = "default on nopass sanitize-payload ~* &* +@all"
 
@@ -66,7 +67,7 @@ def ours(arguments: list[str]) -> str:
 
 def theirs(oracle: str, arguments: list[str]) -> str:
     command = [os.path.join(oracle, "redis-server"), *arguments]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False)
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
     return result.stderr.decode("utf-8", "surrogateescape")
 
 
@@ -112,7 +113,7 @@ def test_the_rewritten_file_is_the_same(
 
 def ask(process: subprocess.Popen[bytes], path: str, line: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(10)
+        peer.settimeout(PATIENCE)
         while process.poll() is None:
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
                 peer.connect(path)

@@ -14,7 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.compat.servers import Server, start
+from tests.compat.servers import PATIENCE, Server, start
 from tests.e2e.wire import ReplyError, Wire
 
 REFUSED = re.compile("NOAUTH|wrong number of arguments|unknown subcommand|MODULE command not allowed")
@@ -85,13 +85,13 @@ def test_a_deleted_user_is_hung_up_on(admin: redis.Redis, server: Server) -> Non
     with redis.Redis(port=server.port, username="eve", password="x", retry=ONCE) as eve:
         listening = eve.pubsub()
         listening.subscribe("news")
-        first = listening.get_message(timeout=5)
+        first = listening.get_message(timeout=PATIENCE)
         assert first is not None
         assert first["type"] == "subscribe"
         assert any(entry["user"] == "eve" for entry in admin.client_list())
         admin.acl_deluser("eve")
         with pytest.raises(redis.exceptions.RedisError):
-            listening.get_message(timeout=5)
+            listening.get_message(timeout=PATIENCE)
         assert not any(entry["user"] == "eve" for entry in admin.client_list())
 
 
@@ -100,7 +100,7 @@ def test_cli_as_a_user(oracle: str, admin: redis.Redis, server: Server) -> None:
 
     def cli(*words: str, password: str = "pw") -> str:
         command = [os.path.join(oracle, "redis-cli"), "-p", str(server.port), "--user", "bob", "--pass", password, "--no-auth-warning"]
-        done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=PATIENCE, check=False)
         return (done.stderr + done.stdout).strip()
 
     assert cli("ACL", "WHOAMI") == "bob"

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.compat.servers import Server, start
+from tests.compat.servers import PATIENCE, Server, start
 from tests.e2e.wire import ReplyError, Wire
 
 SIZE = 8 * 1024 * 1024
 VALUE = "v" * 20_000
-PATIENCE = 30.0  # seconds
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,7 +60,7 @@ class Ballast:
 
 def settle(wire: Wire) -> None:
     """Nothing more is on its way to the disk."""
-    assert wire.call("WAITAOF", 1, 0, 30_000) == [1, 0]
+    assert wire.call("WAITAOF", 1, 0, int(PATIENCE * 1000)) == [1, 0]
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -108,7 +107,7 @@ def test_everysec_refuses_writes_until_there_is_room(disk: pathlib.Path) -> None
         ballast.drop()
         wait_until(lambda: said(wire, "aof_last_write_status:ok"))
         assert wire.call("SET", f"key:{count}", VALUE) == b"OK"
-        assert wire.call("WAITAOF", 1, 0, 30_000) == [1, 0]
+        assert wire.call("WAITAOF", 1, 0, int(PATIENCE * 1000)) == [1, 0]
         server.process.kill()
         server.process.wait()
         assert "No space left on device" in server.tail()

@@ -7,10 +7,9 @@ import time
 
 import pytest
 
-from tests.compat.servers import Server, start
-from tests.e2e.wire import Reply, ReplyError, Wire
+from tests.compat.servers import PATIENCE, Server, start
+from tests.e2e.wire import Reply, ReplyError, Wire, wait_while
 
-SECONDS = 30.0
 COUNTER = """#!lua name=counter
 local function add(keys, args)
   redis.call('HINCRBY', keys[1], 'n', args[1] or 1)
@@ -41,12 +40,6 @@ def check_all(wire: Wire) -> None:
     assert sources(wire) == sorted([COUNTER.encode(), LONG.encode()], key=str)
     assert wire.call("FCALL", "f299", "0") == 299
     assert wire.call("FCALL_RO", "look", "1", "h") == b"5"
-
-
-def wait_while(wire: Wire, section: str, line: bytes) -> None:
-    ends = time.monotonic() + SECONDS
-    while line in wire.data("INFO", section):
-        assert time.monotonic() < ends
 
 
 @pytest.mark.parametrize(("writer", "reader"), WAYS)
@@ -123,7 +116,7 @@ def begin(wire: Wire, other: Wire, *call: str) -> list[Reply]:
     """Sends a call, and answers what FUNCTION STATS tells another connection of it as soon as it tells anything."""
     assert other.call("PING") == b"PONG"
     wire.send(*call)
-    ends = time.monotonic() + SECONDS
+    ends = time.monotonic() + PATIENCE
     while True:
         running = other.items("FUNCTION", "STATS")[1]
         if isinstance(running, list):
@@ -164,7 +157,7 @@ def test_a_script_is_not_stopped_as_a_function(server: Server) -> None:
         wire.call("CONFIG", "SET", "busy-reply-threshold", "1")
         assert other.call("PING") == b"PONG"
         wire.send("EVAL", "while true do end", "0")
-        ends = time.monotonic() + SECONDS
+        ends = time.monotonic() + PATIENCE
         while refused(other, "PING") != busy:
             assert time.monotonic() < ends
         assert refused(other, "FUNCTION", "STATS") == busy

@@ -39,7 +39,7 @@ def running_program(server: Server, *words: str) -> Iterator[subprocess.Popen[by
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

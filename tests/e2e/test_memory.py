@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compat.servers import Server, start
-from tests.e2e.wire import Wire, encode
+from tests.e2e.wire import Wire, encode, wait_while
 
 MB = 1 << 20
 KEYS = 24_000
@@ -91,9 +91,7 @@ def test_what_was_evicted_is_gone_from_the_file_too() -> None:
         write(wire, "after", KEYS // 2, 100)
         assert figure(wire, b"evicted_keys") > 500
         wire.call("CONFIG", "SET", "maxmemory", 0)
-        for _ in range(3000):
-            if b"aof_rewrite_in_progress:0\r\n" in wire.data("INFO", "persistence"):
-                break
+        wait_while(wire, "persistence", b"aof_rewrite_in_progress:1")
         digest, size = wire.call("DEBUG", "DIGEST"), wire.call("DBSIZE")
         assert wire.call("DEBUG", "LOADAOF") == b"OK"
         assert (wire.call("DEBUG", "DIGEST"), wire.call("DBSIZE")) == (digest, size)

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compat.servers import Server, start
+from tests.compat.servers import PATIENCE, Server, start
 from tests.e2e.test_rdb import commands
 from tests.e2e.wire import Reply, ReplyError, Wire
-
-PATIENCE = 30.0  # seconds
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ The sessions are node/*.cjs, the packages come from npm into a cache folder.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -18,7 +19,7 @@ from tests.compat.servers import Server
 
 HERE = pathlib.Path(__file__).parent / "node"
 INSTALL_SECONDS = 300
-RUN_SECONDS = 60
+RUN_SECONDS = 300
 
 
 @functools.cache
@@ -26,15 +27,21 @@ def modules() -> pathlib.Path:
     """node_modules of node/package.json, installed once for each version of that file."""
     digest = hashlib.sha256((HERE / "package.json").read_bytes()).hexdigest()[:12]
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "redloop-node" / digest
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "w") as lock:  # another test run may come to it at the same moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(cache)
+    return cache / "node_modules"
+
+
+def _install(cache: pathlib.Path) -> None:
     if not (cache / "installed").exists():
-        cache.mkdir(parents=True, exist_ok=True)
         shutil.copy(HERE / "package.json", cache)
         command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(cache)]
         done = subprocess.run(command, cwd=cache, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr[-500:] or done.stdout[-500:])
         (cache / "installed").touch()
-    return cache / "node_modules"
 
 
 def node_modules() -> pathlib.Path:

@@ -13,14 +13,13 @@ import subprocess
 
 import pytest
 
-from tests.compat.servers import free_port, start
+from tests.compat.servers import PATIENCE, free_port, start
 from tests.e2e.test_rdb import commands
-from tests.e2e.wire import ReplyError, Wire, encode
+from tests.e2e.wire import ReplyError, Wire, encode, wait_while
 
 FIXTURE = pathlib.Path(__file__).parent.parent / "persistence" / "fixtures" / "redis-7.0.15-aof"
 OF_THE_BASE = b"6a854f5580b78995847f88e9b03ffb74ba043710"
 OF_ALL = b"74898058fc06364f346f613df53ae5e4afa8b885"
-PATIENCE = 20.0  # seconds
 
 
 def test_a_snapshot_is_read(kind: str, tmp_path: pathlib.Path) -> None:
@@ -106,9 +105,7 @@ def fed(tmp_path: pathlib.Path, kind: str) -> tuple[pathlib.Path, bytes]:
         wire.call("XGROUP", "CREATE", "stream", "group", "0")
         wire.call("XREADGROUP", "GROUP", "group", "consumer", "COUNT", "10", "STREAMS", "stream", ">")
         wire.call("BGREWRITEAOF")
-        for _ in range(3000):
-            if b"aof_rewrite_in_progress:0\r\n" in wire.data("INFO", "persistence"):
-                break
+        wait_while(wire, "persistence", b"aof_rewrite_in_progress:1")
         wire.call("SET", "later", "1")
         wire.call("SAVE")
         digest = wire.data("DEBUG", "DIGEST")

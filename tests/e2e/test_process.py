@@ -13,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.servers import free_port
+from tests.compat.servers import PATIENCE, free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")
-
-PATIENCE = 30.0  # seconds
 
 
 class Running:
@@ -39,7 +37,7 @@ class Running:
         raise AssertionError(f"{text!r} never came:\n" + "\n".join(self.lines))
 
     def finish(self) -> int:
-        output, _ = self.process.communicate(timeout=20)
+        output, _ = self.process.communicate(timeout=PATIENCE)
         self.lines += output.splitlines()
         return self.process.returncode
 
@@ -109,7 +107,7 @@ def test_shutdown_ends_it_with_status_zero(started: list[Running], tmp_path: Pat
 def test_systemd_is_told(started: list[Running], tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE)
         running = start(started, tmp_path, "--supervised", "systemd", notify=str(tmp_path / "notify"))
         assert [manager.recv(256) for _ in range(3)] == [
             b"STATUS=Redis is loading...\n",
@@ -124,7 +122,7 @@ def test_systemd_is_told(started: list[Running], tmp_path: Path) -> None:
 def test_the_background(tmp_path: Path) -> None:
     pidfile, logfile, port = tmp_path / "pid", tmp_path / "log", free_port()
     command = [sys.executable, "-m", "redloop", "--port", str(port), "--dir", str(tmp_path), "--save", "", "--daemonize", "yes"]
-    subprocess.run([*command, "--pidfile", str(pidfile), "--logfile", str(logfile)], check=True, timeout=20)
+    subprocess.run([*command, "--pidfile", str(pidfile), "--logfile", str(logfile)], check=True, timeout=PATIENCE)
     tail = subprocess.Popen(["tail", "-n", "+1", "-F", str(logfile)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert tail.stdout is not None
     watchdog = threading.Timer(PATIENCE, tail.kill)  # then a line that never comes is a failure, not a wait
@@ -155,7 +153,7 @@ def test_a_port_in_use_is_one_clear_line_and_status_one(started: list[Running], 
 
 def test_an_unreadable_configuration_is_one_clear_line_and_status_one(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "redloop", str(tmp_path / "absent.conf")], check=False, capture_output=True, text=True, timeout=20
+        [sys.executable, "-m", "redloop", str(tmp_path / "absent.conf")], check=False, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 1
     assert "can't open config file" in done.stdout + done.stderr

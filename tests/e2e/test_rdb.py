@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 
-from tests.compat.servers import Server, start
-from tests.e2e.wire import Wire
+from tests.compat.servers import PATIENCE, Server, start
+from tests.e2e.wire import Wire, wait_while
 
 LATER = 4_102_444_800_000
 
@@ -84,8 +84,7 @@ def test_a_saved_file_is_read_by_the_other(oracle: str, tmp_path: pathlib.Path, 
         before = digest(server)
         with Wire(server) as wire:
             wire.call("SAVE" if seed == 1 else "BGSAVE")
-            while b"rdb_bgsave_in_progress:1" in wire.data("INFO", "persistence"):
-                pass
+            wait_while(wire, "persistence", b"rdb_bgsave_in_progress:1")
     assert "RDB looks OK" in check(oracle, str(tmp_path / "dump.rdb"))
     with start(reader, folder=str(tmp_path)) as server:
         assert digest(server) == before
@@ -98,8 +97,7 @@ def test_a_rewritten_append_only_file_begins_with_a_snapshot(oracle: str, tmp_pa
         fill(server, 3, 300)
         with Wire(server) as wire:
             wire.call("BGREWRITEAOF")
-            while b"aof_rewrite_in_progress:1" in wire.data("INFO", "persistence"):
-                pass
+            wait_while(wire, "persistence", b"aof_rewrite_in_progress:1")
         fill(server, 4, 100)
         before = digest(server)
     bases = [path.name for path in (tmp_path / "appendonlydir").glob("*.base.rdb")]
@@ -115,7 +113,7 @@ def test_a_signal_saves_what_save_points_keep(kind: str, tmp_path: pathlib.Path)
         fill(server, 5, 100)
         before = digest(server)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert "Saving the final RDB snapshot before exiting." in server.tail()
         assert "DB saved on disk" in server.tail()
     with start(kind, folder=str(tmp_path)) as server:
@@ -127,7 +125,7 @@ def test_shutdown_nosave_saves_nothing(kind: str, tmp_path: pathlib.Path) -> Non
         with Wire(server) as wire:
             wire.call("SET", "a", "1")
             wire.send("SHUTDOWN", "NOSAVE")
-        assert server.process.wait(10) == 0
+        assert server.process.wait(PATIENCE) == 0
     assert not (tmp_path / "dump.rdb").exists()
 
 

@@ -28,9 +28,11 @@ client.blpop("never")
 
 
 def work(port: int, name: str, left: threading.Event, acknowledged: list[str]) -> None:
-    """A worker: what is new, and when there is nothing new what others have left behind."""
+    """A worker: what is new, and when there is nothing new what others have left behind. However late it comes, it asks once."""
     with redis.Redis(port=port, decode_responses=True, protocol=2) as client:
-        while not left.is_set():
+        ends = False
+        while not ends:
+            ends = left.is_set()
             entries = [entry for _, found in client.xreadgroup("workers", name, {"jobs": ">"}, count=10, block=20) or [] for entry in found]
             if not entries:
                 # Whoever is alive acknowledges at once, so what is pending for so long is what the dead one had.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Self
 
-from tests.compat.servers import Server
+from tests.compat.servers import PATIENCE, Server
 
 Reply = bytes | int | list["Reply"] | None
 
@@ -19,7 +20,7 @@ def encode(*words: bytes | str | int) -> bytes:
 
 
 class Wire:
-    def __init__(self, server: Server, timeout: float = 30.0) -> None:
+    def __init__(self, server: Server, timeout: float = PATIENCE) -> None:
         self.socket = server.connect(timeout)
         self.incoming = self.socket.makefile("rb")
 
@@ -67,3 +68,10 @@ class Wire:
         if kind == b"*":
             return [self.read() for _ in range(int(rest))]
         return rest
+
+
+def wait_while(wire: Wire, section: str, line: bytes) -> None:
+    """Until the line is no longer in that section of INFO."""
+    ends = time.monotonic() + PATIENCE
+    while line in wire.data("INFO", section):
+        assert time.monotonic() < ends

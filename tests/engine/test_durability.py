@@ -21,6 +21,7 @@ from redloop.engine.peer import Peer
 from redloop.engine.server import Server
 from redloop.persistence.files import Files, GrowingFile
 from redloop.resp.encode import encode_command
+from tests.compat.servers import PATIENCE
 
 
 class TroubledFile(GrowingFile):
@@ -56,7 +57,7 @@ class Disk(Files):
 
 async def wait_until(true: Callable[[], bool]) -> None:
     """Lets the loop run until something is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110  # what is waited for tells nobody
             await asyncio.sleep(0.001)
 
@@ -136,7 +137,7 @@ def test_under_always_a_reply_waits_for_the_sync_and_readers_do_not(tmp_path: Pa
         loop = asyncio.get_running_loop()
         async with running(tmp_path, disk, appendfsync="always") as server:
             writer, reader = Talker(server), Talker(server)
-            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(5)
+            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(PATIENCE)
             assert writer.send("SET a 1", "GET a") == b""
             assert reader.send("GET a") == b"$1\r\n1\r\n"
             await asyncio.sleep(0.02)
@@ -156,7 +157,7 @@ def test_under_always_transactions_and_those_who_are_served_wait_too(tmp_path: P
         loop = asyncio.get_running_loop()
         async with running(tmp_path, disk, appendfsync="always") as server:
             writer, waiting = Talker(server), Talker(server)
-            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(5)
+            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(PATIENCE)
             assert waiting.send("BLPOP l 0") == b""
             assert writer.send("MULTI") + writer.send("SET a 1") + writer.send("RPUSH l x y") == b"+OK\r\n+QUEUED\r\n+QUEUED\r\n"
             assert writer.send("EXEC") == b""
@@ -177,7 +178,7 @@ def test_replies_that_wait_leave_when_the_policy_lets_them(tmp_path: Path, after
         opened = asyncio.Event()
         loop = asyncio.get_running_loop()
         async with running(tmp_path, disk, appendfsync="always") as server:
-            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(5)
+            disk.gate = lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(PATIENCE)
             writer, other = Talker(server), Talker(server)
             writer.send("SET a 1")
             await asyncio.sleep(0.01)

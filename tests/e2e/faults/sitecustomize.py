@@ -1,12 +1,13 @@
-"""A slow disk: with this folder on PYTHONPATH, os.fsync and os.fdatasync take `REDLOOP_TEST_FSYNC_MS` longer, in whatever Python starts.
+"""A slow disk: with this folder on PYTHONPATH, os.fsync and os.fdatasync wait as long as somebody else holds a lock on the file
+`REDLOOP_TEST_GATE`, in whatever Python starts. Each writes `(` into that file before it waits, `)` after.
 
 The fault is put in from outside, before the server's first import; the server knows nothing of it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-import threading
 from typing import Protocol
 
 
@@ -18,16 +19,19 @@ class Sync(Protocol):
     def __call__(self, fd: int | HasDescriptor) -> None: ...
 
 
-def slowed(sync: Sync, seconds: float) -> Sync:
+def gated(sync: Sync, path: str) -> Sync:
     def wait_and_sync(fd: int | HasDescriptor) -> None:
-        threading.Event().wait(seconds)
+        with open(path, "ab", buffering=0) as gate:
+            gate.write(b"(")
+            fcntl.flock(gate, fcntl.LOCK_SH)
+            gate.write(b")")
         sync(fd)
 
     return wait_and_sync
 
 
-delay = int(os.environ.get("REDLOOP_TEST_FSYNC_MS", "0")) / 1000
-if delay:
-    os.fsync = slowed(os.fsync, delay)
+path = os.environ.get("REDLOOP_TEST_GATE")
+if path:
+    os.fsync = gated(os.fsync, path)
     if hasattr(os, "fdatasync"):
-        os.fdatasync = slowed(os.fdatasync, delay)
+        os.fdatasync = gated(os.fdatasync, path)

@@ -2,7 +2,7 @@
 const assert = require("node:assert/strict");
 const { FlowProducer, Queue, QueueEvents, Worker } = require("bullmq");
 
-const SECONDS = 20;
+const SECONDS = 60;
 
 async function main(port) {
   const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null };
