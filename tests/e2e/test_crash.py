@@ -271,7 +271,8 @@ def beginning(wire: Wire, name: str) -> int:
 @pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 def test_crashes_while_files_are_written(oracle: str, kind: str, full: bool, tmp_path: pathlib.Path, policy: str) -> None:
     """kill -9 amid rewrites and saves. Each client's writes are kept up to one of them and none beyond, transactions whole; with always up
-    to the last that was answered, else to the last that was two seconds before, and as long as nobody was answered. A snapshot is of one moment. Nothing kept is lost later.
+    to the last that was answered, else to the last that was two seconds before, and as long again as nobody was answered. A snapshot is
+    of one moment. Nothing kept is lost later.
     """
     chance = random.Random(policy)
     settings = ("--appendonly", "yes", "--appendfsync", policy, "--aof-use-rdb-preamble")

@@ -75,6 +75,25 @@ def test_after_flushall_there_is_room_at_once() -> None:
     assert keys(house) == 1
 
 
+class WhileTimePasses(SoMuchEach):
+    """The machine stands still for a second whenever it is asked."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.server.keyspace)
+        self.clock = house.clock
+
+    def resident(self) -> int:
+        self.clock.advance(1000)
+        return super().resident()
+
+
+def test_when_all_is_freed_and_it_is_still_too_much_writes_are_refused_however_long_that_took() -> None:
+    house, guest = limited(20)
+    fill(guest, 10)
+    house.server.memory.readings = WhileTimePasses(house)
+    assert guest.say("FLUSHALL ASYNC", "CONFIG SET maxmemory 1", "SET a x") == b"+OK\r\n" * 2 + OOM
+
+
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-ttl"])
 def test_keys_go_when_others_come(policy: str) -> None:
     house, guest = limited(50, policy)

@@ -178,7 +178,7 @@ class Eviction:
         while keyspace.trash and self._excess() > 0:
             keyspace.trash.sweep(SWEEP_OBJECTS)
             self._measure()
-            if self.clock.monotonic_ns() > deadline:
+            if keyspace.trash and self.clock.monotonic_ns() > deadline:
                 self._go_on_later()
                 return True
         if self._excess() > 0 and self.evictor.policy != NONE:
