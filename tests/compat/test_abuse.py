@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import random
 import resource
+import select
 import socket
 import struct
 import sys
@@ -247,7 +248,9 @@ def _abuse(side: Side, pieces: list[bytes], closes: bool = False) -> tuple[bytes
 
 def _on_its_way(peer: socket.socket) -> bool:
     """Whether the kernel has bytes that it has not brought to the other side: a busy one does that when it comes to it, on loopback too."""
-    return int.from_bytes(fcntl.ioctl(peer, termios.TIOCOUTQ, bytes(4)), sys.byteorder) > 0
+    state = select.poll()
+    state.register(peer, 0)  # tells only that the connection is gone: what was on its way then is lost
+    return not state.poll(0) and int.from_bytes(fcntl.ioctl(peer, termios.TIOCOUTQ, bytes(4)), sys.byteorder) > 0
 
 
 def _is_known(side: Side, peer: socket.socket) -> bool:
