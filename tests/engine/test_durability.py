@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -440,7 +441,10 @@ async def rewritten(server: Server) -> None:
 @pytest.mark.parametrize("rdb", [False, True])
 def test_a_rewrite_while_writes_go_on_loses_and_repeats_nothing(tmp_path: Path, rdb: bool) -> None:
     async def scene() -> None:
-        async with running(tmp_path, aof_use_rdb_preamble=rdb) as server:
+        disk = Disk()
+        opened = threading.Event()
+        async with running(tmp_path, disk, aof_use_rdb_preamble=rdb) as server:
+            disk.gate = lambda: opened.wait(PATIENCE)
             talker = Talker(server)
             talker.send(*[f"SET n:{number} {number}" for number in range(3000)], "SELECT 2", "RPUSH l a b", "SELECT 0")
             assert talker.send("BGREWRITEAOF", "BGREWRITEAOF") == (
@@ -450,8 +454,10 @@ def test_a_rewrite_while_writes_go_on_loses_and_repeats_nothing(tmp_path: Path, 
             while server.durability._task is not None:
                 talker.send(*[f"INCR n:{number}" for number in range(rounds % 7, 3000, 7)], f"APPEND grown {rounds}")
                 rounds += 1
+                if rounds == 30:
+                    opened.set()
                 await asyncio.sleep(0)
-            assert rounds > 2
+            assert rounds >= 30
             talker.send("SELECT 0")
             state = talker.send(*[f"GET n:{number}" for number in range(3000)], "GET grown")
             figures = dict(server.durability.figures())

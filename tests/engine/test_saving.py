@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from redloop.engine.features import install
 from redloop.engine.saving import Saving
 from redloop.engine.server import Server
 from redloop.errors import MISCONF_SNAPSHOT
+from tests.compat.servers import PATIENCE
 from tests.engine.test_durability import Disk, Talker, wait_until
 
 
@@ -98,7 +100,10 @@ def test_what_was_saved_is_loaded(tmp_path: Path, how: str) -> None:
 
 def test_a_background_save_holds_its_beginning_whatever_comes(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with running(tmp_path) as server:
+        disk = Disk()
+        opened = threading.Event()
+        disk.gate = lambda: opened.wait(PATIENCE)
+        async with running(tmp_path, disk) as server:
             talker = Talker(server)
             talker.send(*[f"SET n:{number} {number}" for number in range(3000)])
             talker.send("RPUSH long " + " ".join(map(str, range(3000))), "SADD big " + " ".join(f"m{number}" for number in range(3000)))
@@ -117,9 +122,11 @@ def test_a_background_save_holds_its_beginning_whatever_comes(tmp_path: Path) ->
                     talker.send("SWAPDB 0 1")
                 if rounds == 50:
                     talker.send("FLUSHDB")
+                if rounds == 60:
+                    opened.set()
                 rounds += 1
                 await asyncio.sleep(0)
-            assert rounds > 5
+            assert rounds > 60
             changes = figures(server)["rdb_changes_since_last_save"]
             assert isinstance(changes, int)
             assert changes > rounds
