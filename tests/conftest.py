@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,8 +19,10 @@ from tests.compat.harness import pack
 from tests.compat.replies import Stream
 from tests.compat.servers import OracleMissingError, oracle_folder, start
 
-hypothesis.settings.register_profile("redloop", deadline=None, max_examples=100)
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+# On a busy machine anything may be slow for a moment, so nothing that hypothesis measures by a clock is held against a test.
+UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("redloop", max_examples=100, **UNTIMED)
+hypothesis.settings.register_profile("ci", max_examples=100, derandomize=True, print_blob=True, **UNTIMED)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "redloop")
 
 

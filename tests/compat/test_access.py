@@ -11,7 +11,7 @@ import pytest
 
 from tests.compat.harness import Line, Pair, start_pair, words
 from tests.compat.replies import Stream
-from tests.compat.servers import Server, start
+from tests.compat.servers import PATIENCE, Server, start
 
 DEBUG = ["debug jmap", "debug", "debug sleep 0", "multi | debug sleep 0 | exec"]
 PROTECTED = ["config set dir .", "config set dbfilename x.rdb", "config set hz 10 dir .", "config get enable-protected-configs"]
@@ -80,7 +80,7 @@ def outside() -> str | None:
 
 def ask(server: Server, address: str, *lines: str) -> list[bytes]:
     """What a connection to that address is told: at once, or for each line."""
-    with socket.create_connection((address, server.port), 10) as peer:
+    with socket.create_connection((address, server.port), PATIENCE) as peer:
         stream = Stream(peer)
         if not lines:
             return [stream.rest()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compat.grammar import GROUPS, commands, documented
@@ -38,7 +38,7 @@ def test_sessions(quiet_pair: Pair, group: str) -> None:
         pytest.skip(f"no commands of group {group}")
     one = st.sampled_from(names).flatmap(strategies.__getitem__)
 
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=EXAMPLES)
     @given(_sessions(one), st.sampled_from([2, 3]))
     def same(lines: list[str], protocol: int) -> None:
         _play(quiet_pair, lines, protocol)
@@ -56,7 +56,7 @@ def test_replay(oracle: str) -> None:
         strategies = commands(pair)
         one = st.sampled_from(sorted(strategies)).flatmap(strategies.__getitem__)
 
-        @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=EXAMPLES)
         @given(_sessions(one))
         def same(lines: list[str]) -> None:
             _play(pair, lines, 2)

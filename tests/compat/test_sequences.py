@@ -12,7 +12,7 @@ import pathlib
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.compat.harness import Line, Pair, read_cases, without_equal_spans
@@ -85,7 +85,6 @@ def test_family(quiet_pair: Pair, family: str) -> None:
     templates = family_templates(family)
     before = templates[-1].before_text
 
-    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(_sequences(templates), st.sampled_from([2, 3]))
     def same(commands: list[str], protocol: int) -> None:
         _check(quiet_pair, commands, before, protocol)
@@ -98,7 +97,6 @@ def test_all_families(quiet_pair: Pair) -> None:
     templates = [line for family in FAMILIES for line in family_templates(family)]
     befores = sorted({line.before_text for line in templates})
 
-    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(_sequences(templates), st.sampled_from(befores), st.sampled_from([2, 3]))
     def same(commands: list[str], before: str, protocol: int) -> None:
         _check(quiet_pair, commands, before, protocol)
