@@ -27,6 +27,20 @@ INFINITY: Final = float("inf")
 # -- integers --------------------------------------------------------------------------------------------------------
 
 
+_MOST_IN_PIECES: Final = 1_000_000
+_HEADS: Final = [b"%d" % n for n in range(1000)]
+_TAILS: Final = [b"%03d" % n for n in range(1000)]
+
+
+def decimal(number: int) -> bytes:
+    """`b"%d" % number`; below a million put together from two groups of digits, in half the time."""
+    if not 0 <= number < _MOST_IN_PIECES:
+        return b"%d" % number
+    small: i64 = number
+    thousands: i64 = small // 1000
+    return _HEADS[thousands] + _TAILS[small - thousands * 1000] if thousands else _HEADS[small]
+
+
 def small_natural(raw: bytes) -> i64:
     """The number that up to nine digits without a leading zero spell, as most numbers in requests are; -1 for anything else."""
     size: i64 = len(raw)
@@ -159,10 +173,6 @@ def _hexadecimal_float(raw: bytes) -> float | None:
 
 # Doubles that are whole numbers within these bounds print as integers, others by Grisu2.
 _WHOLE: Final = float(1 << 62)
-# Most scores are small whole numbers, put together from groups of three digits.
-_MOST_IN_PIECES: Final = 1_000_000
-_HEADS: Final = [b"%d" % n for n in range(1000)]
-_TAILS: Final = [b"%03d" % n for n in range(1000)]
 # Grisu2 takes microseconds, and the same scores are asked for again and again.
 _MOST_FORMATTED: Final = 4096
 _formatted: Final[dict[float, bytes]] = {}
@@ -174,13 +184,9 @@ def format_double(value: float) -> bytes:
     if -_WHOLE <= value <= _WHOLE:
         whole = int(value)
         if whole == value:
-            if 0 < whole < _MOST_IN_PIECES:
-                small: i64 = whole
-                thousands: i64 = small // 1000
-                return _HEADS[thousands] + _TAILS[small - thousands * 1000] if thousands else _HEADS[small]
             if whole == 0 and str(value)[0] == "-":
                 return b"-0"
-            return b"%d" % whole
+            return decimal(whole)
     elif value != value:
         return b"nan"
     elif value == INFINITY:

@@ -57,18 +57,18 @@ def _taken(client: Client, key: bytes, found: Set, event: bytes, changes: int) -
 # --- members ---------------------------------------------------------------------------------------------------------------------
 
 
-def _add(client: Client, key: bytes, found: Set | None, members: list[bytes]) -> int:
-    """Adds members to the set at `key`, which may have to be made."""
+def _add(client: Client, key: bytes, found: Set | None, words: list[bytes], first: int) -> int:
+    """Adds the members in `words`, from the one at `first` on, to the set at `key`, which may have to be made."""
     config = client.server.config
     if found is None:
         found = Set()
-        found.expect(members[0], len(members), config.set_max_intset_entries, config.set_max_listpack_entries)
+        found.expect(words[first], len(words) - first, config.set_max_intset_entries, config.set_max_listpack_entries)
         client.db.put(key, found)
     else:
-        found.prepare(len(members), config.set_max_intset_entries, config.set_max_listpack_entries)
+        found.prepare(len(words) - first, config.set_max_intset_entries, config.set_max_listpack_entries)
     added = 0
-    for member in members:
-        if found.add(member):
+    for at in range(first, len(words)):
+        if found.add(words[at]):
             added += 1
             if found.kind == INTSET and found.count > config.set_max_intset_entries:
                 _settle(found, config)
@@ -83,7 +83,7 @@ def _add(client: Client, key: bytes, found: Set | None, members: list[bytes]) ->
 )
 def sadd(client: Client, argv: list[bytes]) -> Reply:
     key = argv[1]
-    added = _add(client, key, _find_for_write(client, key), argv[2:])
+    added = _add(client, key, _find_for_write(client, key), argv, 2)
     if added:
         client.db.changed(key, SET, b"sadd", added)
     return added
@@ -130,7 +130,7 @@ def smove(client: Client, argv: list[bytes]) -> Reply:
     client.db.for_write(target)
     found.remove(member)
     _taken(client, source, found, b"srem", 1)
-    if _add(client, target, into, [member]):
+    if _add(client, target, into, argv, 3):
         client.db.changed(target, SET, b"sadd")
     return 1
 

@@ -175,7 +175,8 @@ def _read(client: Client, argv: list[bytes], grouped: bool) -> Reply:
     streams: list[Stream | None] = []
     groups: list[Group] = []
     starts: list[int] = []
-    for key, text in zip(request.keys, request.ids, strict=True):
+    for at, key in enumerate(request.keys):
+        text = request.ids[at]
         found = as_stream(client.db.find(key))
         if grouped:
             group = None if found is None else found.groups.get(request.group)

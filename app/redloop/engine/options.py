@@ -51,6 +51,7 @@ MAX_INT: Final = 9223372036854775807
 _INFINITIES: Final = {b"-inf": -math.inf, b"+inf": math.inf, b"inf": math.inf}
 _NUMERIC: Final = b"0123456789.-+eE"
 LONGEST_ID: Final = 127
+PARENTHESIS: Final = 40
 
 
 class Options:
@@ -167,7 +168,7 @@ def score_bound(text: bytes) -> tuple[float, bool]:
     small = small_natural(text)
     if small >= 0:
         return float(small), False
-    exclusive = text.startswith(b"(")
+    exclusive = len(text) > 0 and text[0] == PARENTHESIS
     number = plain_double(text[1:] if exclusive else text)
     if number is None:
         raise RedisError(SCORE_RANGE)

@@ -58,11 +58,18 @@ class Counts:
 
     def before(self, chunk: int) -> int:
         """The number of items in the chunks before `chunk`."""
-        if chunk == 0:
-            return 0
-        block = chunk >> BLOCK_BITS
-        counts = sum(self.counts[block << BLOCK_BITS : chunk])
-        return counts + sum(self.blocks[:block]) if block else counts
+        counts, blocks = self.counts, self.blocks
+        total: i64 = 0
+        block: i64 = chunk >> BLOCK_BITS
+        at: i64 = block << BLOCK_BITS
+        while at < chunk:
+            total += counts[at]
+            at += 1
+        at = 0
+        while at < block:
+            total += blocks[at]
+            at += 1
+        return total
 
     def find(self, position: int) -> tuple[int, int]:
         """The chunk that holds the item at `position`, and its place there; past the end, one past the last item."""

@@ -160,11 +160,12 @@ class Stream:
         found: list[Entry] = []
         nodes = self.nodes
         place: i64 = max(0, self._node_of(start))
-        last: i64 = self._node_of(end)
+        whole: i64 = len(nodes) if end >= self.last_id else self._node_of(end)  # of the nodes before, the range takes all to the end
+        last: i64 = min(whole, len(nodes) - 1)
         while place <= last:
             node = nodes[place]
             low: i64 = 0 if node.master >= start else node.lower(start)
-            high: i64 = node.count if place < last else node.lower(end + 1)
+            high: i64 = node.count if place < whole else node.lower(end + 1)
             if count:
                 high = node.cut(low, high, count - len(found))
             found.extend(node.entries(low, high))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from redloop.numbers import decimal
+
 SEQUENCE_BITS: Final = 64
 MAX_PART: Final = (1 << 64) - 1
 MAX_ID: Final = (1 << 128) - 1
@@ -15,9 +17,27 @@ ID_BYTES: Final = 16
 OUTSIDE: Final = -1
 
 
+class _Head:
+    """The milliseconds printed last, with the dash: ids come in runs with the same."""
+
+    __slots__ = ("ms", "text")
+
+    def __init__(self) -> None:
+        self.ms = 0
+        self.text = b"0-"
+
+
+_head: Final = _Head()
+
+
 def format_id(ident: int) -> bytes:
     """`milliseconds-sequence`."""
-    return b"%d-%d" % (ident >> SEQUENCE_BITS, ident & MAX_PART)
+    head = _head
+    ms = ident >> SEQUENCE_BITS
+    if ms != head.ms:
+        head.ms = ms
+        head.text = b"%d-" % ms
+    return head.text + decimal(ident & MAX_PART)
 
 
 def tree_nodes(ids: list[int]) -> int:

@@ -83,11 +83,11 @@ class Packed:
         return (self.first_ms + self.ms[position]) << SEQUENCE_BITS | self.sequences[position]
 
     def ids(self, low: i64, high: i64) -> list[int]:
-        first_ms = self.first_ms
-        return [
-            (first_ms + ms) << SEQUENCE_BITS | sequence
-            for ms, sequence in zip(self.ms[low:high], self.sequences[low:high], strict=True)
-        ]
+        found: list[int] = []
+        while low < high:
+            found.append(self.id_at(low))
+            low += 1
+        return found
 
     def strings(self, low: i64, high: i64) -> list[bytes]:
         blob = self.blob
@@ -290,13 +290,11 @@ class Node:
         flags = self.flags
         if flags is not None:
             return self._mixed(low, ids, strings, flags)
-        if width == 1:
-            field = self.fields[0]
-            return [(ident, [field, string]) for ident, string in zip(ids, strings, strict=True)]
         found: list[Entry] = []
         at: i64 = 0
+        only_field = self.fields[0] if width == 1 else b""
         for ident in ids:
-            found.append((ident, self._with_fields(strings, at)))
+            found.append((ident, [only_field, strings[at]] if width == 1 else self._with_fields(strings, at)))
             at += width
         return found
 
