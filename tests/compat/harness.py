@@ -69,8 +69,8 @@ _STEP = re.compile(r"([a-z])?([:><!.+])(?:\s+|$)")
 _MARK = re.compile(r"\[([a-z]+)(?: (.+?))?\](?: |$)")
 _RANGE = re.compile(r"\{(-?\d+)\.\.(-?\d+)\}")
 _NAME = re.compile(rb"\{([a-z]+)\}")
+_DIRECTIVE = re.compile(rb"[A-Za-z-]+")
 _SPAN = re.compile(r"\b(\d+)~(\d+)\b")
-_CONFIG_SET = re.compile(r"config set ([a-z-]+)", re.IGNORECASE)
 
 
 def _quoted(text: str, at: int) -> tuple[bytes, int]:
@@ -174,6 +174,11 @@ class Step:
             self.argv = words(rest)
         self.names = any(_NAME.search(word) for word in self.argv)
 
+    def settings(self) -> list[bytes]:
+        """The directives that it changes."""
+        changes = [word.lower() for word in self.argv[:2]] == [b"config", b"set"]
+        return [name for name in self.argv[2::2] if _DIRECTIVE.fullmatch(name)] if changes else []
+
     def data(self, names: dict[bytes, bytes]) -> bytes:
         argv = self.argv
         if self.names:
@@ -192,7 +197,7 @@ class Line:
         self.before_text = before
         self.before = [Step(part) for part in split_steps(before)] if before else []
         self.steps = [Step(part) for part in split_steps(text)]
-        self.settings = _CONFIG_SET.findall(text) + _CONFIG_SET.findall(before)
+        self.settings = [name for step in self.before + self.steps for name in step.settings()]
         self.timed = any(step.action == "+" for step in self.steps)
         plain = all(step.peer == "a" and step.action == ":" and "as" not in step.marks for step in self.steps)
         self.pipelined = plain and sum(len(word) for step in self.steps for word in step.argv) < PIPELINE_BYTES
@@ -256,7 +261,7 @@ class Side:
         self.names = {}
         self.old = []
         for name in line.settings:
-            answer = self.ask(b"CONFIG", b"GET", name.encode())
+            answer = self.ask(b"CONFIG", b"GET", name)
             if answer[:1] == b"*" and answer != b"*0\r\n":
                 items = parse(answer)[0][1]
                 assert isinstance(items, list)
