@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from redloop.config import Config, ConfigError
+from redloop.engine.peer import Peer
 from redloop.listening import SPARE_DESCRIPTORS, ListenError, Listening, fit_descriptors, follow_maxclients, keep_alive, raise_descriptors
 from tests.compat.servers import free_port
 
 
-class Greeter(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(b"hello")
-        transport.close()
+def greet(peer: Peer) -> None:
+    peer.write(b"hello")
+    peer.close()
 
 
 def settings(**values: object) -> Config:
@@ -45,8 +44,8 @@ def is_closed(port: int) -> bool:
 
 def play(config: Config, scene: Callable[[Listening], Awaitable[None]]) -> None:
     async def run() -> None:
-        listening = Listening(config, Greeter)
-        await listening.open()
+        listening = Listening(config, greet)
+        listening.open()
         try:
             await scene(listening)
         finally:

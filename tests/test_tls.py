@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from redloop import commands  # noqa: F401  # declares PING
+from redloop.clock import Clock
 from redloop.config import Config, ConfigError
+from redloop.engine.client import Client
+from redloop.engine.peer import Peer
+from redloop.engine.server import Server
 from redloop.listening import ListenError, Listening
-from redloop.tls import NO_AUTHORITY, Tls, TlsError, server_context
+from redloop.tls import NO_AUTHORITY, TlsError, server_context
 from tests.certificates import PASSWORD, make
 from tests.compat.servers import PATIENCE, free_port
 
@@ -89,34 +94,33 @@ def test_a_context_is_what_was_asked_for(folder: Path) -> None:
     server_context(settings(folder, tls_ciphersuites=names))
 
 
-class Echo(asyncio.Protocol):
-    """What a connection becomes; counts them."""
+class Guests:
+    """Lets in everybody, and counts them."""
 
-    made = 0
+    def __init__(self, config: Config) -> None:
+        self.server = Server(config, Clock())
+        self.made = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        Echo.made += 1
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
+    def admit(self, peer: Peer) -> Client:
+        self.made += 1
+        return Client(self.server, peer, self.made)
 
 
-def play(config: Config, scene: Callable[[Listening], Awaitable[None]], seconds: float = PATIENCE) -> None:
-    """Runs `scene` beside a server; a handshake may take `seconds`."""
+def play(config: Config, scene: Callable[[Listening], Awaitable[None]], seconds: float = PATIENCE) -> int:
+    """Runs `scene` beside a server; a handshake may take `seconds`. How many have become clients."""
+    guests = Guests(config)
 
     async def run() -> None:
-        Echo.made = 0
-        listening = Listening(config, Echo)
-        listening.tls.seconds = seconds
-        await listening.open()
+        listening = Listening(config, guests.admit)
+        listening.arrivals.seconds = seconds
+        listening.open()
         try:
             await asyncio.wait_for(scene(listening), PATIENCE)
         finally:
             listening.close()
 
     asyncio.run(run())
+    return guests.made
 
 
 def trusting(folder: Path, pair: str = "server") -> ssl.SSLContext:
@@ -126,11 +130,11 @@ def trusting(folder: Path, pair: str = "server") -> ssl.SSLContext:
     return context
 
 
-async def echo(port: int, context: ssl.SSLContext) -> bytes:
+async def ping(port: int, context: ssl.SSLContext) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     try:
-        writer.write(b"hello")
-        return await reader.read(5)
+        writer.write(b"PING\r\n")
+        return await reader.read(7)
     finally:
         writer.close()
 
@@ -138,7 +142,7 @@ async def echo(port: int, context: ssl.SSLContext) -> bytes:
 async def refused(port: int, context: ssl.SSLContext) -> bool:
     """Whether a peer is hung up on, be it while it shakes hands or, in TLS 1.3, when it thinks that it has."""
     try:
-        return await echo(port, context) == b""
+        return await ping(port, context) == b""
     except OSError:
         return True
 
@@ -155,10 +159,9 @@ def test_a_connection_that_shakes_hands_is_served(folder: Path) -> None:
     config = settings(folder, tls_port=free_port())
 
     async def scene(listening: Listening) -> None:
-        assert await echo(config.tls_port, trusting(folder)) == b"hello"
+        assert await ping(config.tls_port, trusting(folder)) == b"+PONG\r\n"
 
-    play(config, scene)
-    assert Echo.made == 1
+    assert play(config, scene) == 1
 
 
 def test_one_that_does_not_is_logged_and_never_known(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -178,8 +181,7 @@ def test_one_that_does_not_is_logged_and_never_known(folder: Path, caplog: pytes
         await until(lambda: "certificate verify failed: self-signed certificate" in caplog.text)
 
     with caplog.at_level(logging.INFO):
-        play(config, scene)
-    assert Echo.made == 0
+        assert play(config, scene) == 0
 
 
 def test_a_handshake_has_a_limit(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -190,7 +192,7 @@ def test_a_handshake_has_a_limit(folder: Path, caplog: pytest.LogCaptureFixture)
         assert await reader.read() == b""
         await until(lambda: "SSL handshake is taking longer than 0.05 seconds" in caplog.text)
         writer.close()
-        await until(lambda: not listening.tls.shaking)
+        await until(lambda: not listening.arrivals.coming)
 
     play(config, scene, seconds=0.05)
 
@@ -200,7 +202,7 @@ def test_no_more_shake_hands_than_may_come_in(folder: Path) -> None:
 
     async def scene(listening: Listening) -> None:
         _, first = await asyncio.open_connection("127.0.0.1", config.tls_port)
-        await until(lambda: bool(listening.tls.shaking))
+        await until(lambda: bool(listening.arrivals.coming))
         reader, second = await asyncio.open_connection("127.0.0.1", config.tls_port)
         assert await reader.read() == b""
         first.close()
@@ -215,21 +217,21 @@ def test_config_set_counts_from_the_next_connection(folder: Path, caplog: pytest
 
     async def scene(listening: Listening) -> None:
         config.change([("tls-auth-clients", "no")])
-        assert await echo(config.tls_port, bare) == b"hello"
-        before = listening.tls.context
+        assert await ping(config.tls_port, bare) == b"+PONG\r\n"
+        before = listening.arrivals.context
         for name, word in (("tls-cert-file", "nope"), ("tls-key-file", "other.key"), ("tls-protocols", "foo"), ("tls-ciphers", "foo")):
             with pytest.raises(ConfigError, match=r"Unable to update TLS configuration. Check server logs."):
                 config.change([(name, word)])
         assert "Failed to load certificate: nope: No such file or directory" in caplog.text
-        assert listening.tls.context is before
+        assert listening.arrivals.context is before
         assert config.tls_cert_file == "server.crt"
         config.change([("tls-cert-file", "other.crt"), ("tls-key-file", "other.key")])
         with pytest.raises(ssl.SSLCertVerificationError):
-            await echo(config.tls_port, bare)
+            await ping(config.tls_port, bare)
         config.change([("tls-cert-file", "server.crt"), ("tls-key-file", "server.key")])
         port = free_port()
         config.change([("tls-port", str(port))])
-        assert await echo(port, bare) == b"hello"
+        assert await ping(port, bare) == b"+PONG\r\n"
         config.change([("tls-port", "0")])
         assert listening.tls_gate.doors == []
         config.change([("tls-cert-file", "nope")])  # nothing is encrypted: nothing is checked
@@ -248,10 +250,10 @@ def test_a_port_in_use_leaves_things_as_they_were(folder: Path) -> None:
         with pytest.raises(ConfigError, match=r"'tls-port'\) - Unable to listen on this port. Check server logs."):
             config.change([("tls-port", str(config.port))])
         assert config.tls_port == before
-        assert await echo(before, trusting(folder)) == b"hello"
+        assert await ping(before, trusting(folder)) == b"+PONG\r\n"
         with pytest.raises(ConfigError, match=r"Failed to bind to specified addresses."):
             config.change([("bind", "192.0.2.1")])
-        assert await echo(before, trusting(folder)) == b"hello"
+        assert await ping(before, trusting(folder)) == b"+PONG\r\n"
         assert len(listening.tcp_gate.doors) == 1
 
     play(config, scene)
@@ -269,16 +271,9 @@ def test_what_is_broken_off_leaves_no_task(folder: Path) -> None:
 
     async def scene(listening: Listening) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", config.tls_port)
-        await until(lambda: bool(listening.tls.shaking))
+        await until(lambda: bool(listening.arrivals.coming))
         listening.close()
-        await until(lambda: not listening.tls.shaking)
+        await until(lambda: not listening.arrivals.coming)
         writer.close()
 
     play(config, scene)
-
-
-def test_tls_is_what_listening_makes_of_it(folder: Path) -> None:
-    tls = Tls(settings(folder), Echo)
-    assert tls.context is None
-    tls.configure()
-    assert tls.context is not None

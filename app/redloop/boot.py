@@ -11,23 +11,18 @@ import gc
 import logging
 import os
 import platform
-import socket
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from redloop import __version__, commands, compiled  # noqa: F401  # declares the commands
 from redloop.clock import Clock
 from redloop.config import Config
 from redloop.daemon import PidFile, Supervisor, daemonize, install_signals
 from redloop.engine.acl.access import AccessError
-from redloop.engine.client import Client
-from redloop.engine.connection import Connection, describe
 from redloop.engine.cron import Timer
 from redloop.engine.durability import Durability, DurabilityError
 from redloop.engine.features import install
 from redloop.engine.limits import Limits
-from redloop.engine.peer import Peer
 from redloop.engine.server import REDIS_VERSION, Server
 from redloop.errors import SHUTDOWN_FAILED, RedisError
 from redloop.listening import ListenError, Listening, fit_descriptors, follow_maxclients
@@ -58,14 +53,13 @@ class Instance:
         self.config = config
         self.server = Server(config, clock if clock is not None else Clock())
         self.limits = Limits(self.server)
-        self.listening = Listening(config, self._connection)
+        self.listening = Listening(config, self.limits.admit)
         self._stopped: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.durability = Durability(self.server, self._loop)
         self.stopping = False
         self._stopping: asyncio.Task[None] | None = None
         self._cron_handle: asyncio.TimerHandle | None = None
-        self._adopting: set[asyncio.Task[Any]] = set()
         self._sweeping = False
         self._expiring = False  # a slice of active expiry is to follow the last one
         self._paced: list[Timer] = []  # run hz times a second
@@ -76,9 +70,7 @@ class Instance:
         server.defer = self._loop.call_soon
         server.later = self._later
         server.shutdown = self._shutdown
-        server.doors = self.listening.plain_sockets
-        server.admit = self._admit
-        server.adopt = self._adopt
+        server.arrivals = self.listening.arrivals
         install(server)
         server.scripts = Scripts(server)
         functions = server.functions = Functions(server, server.scripts)
@@ -97,7 +89,7 @@ class Instance:
         follow_maxclients(self.config)
         self.durability.expect()
         try:
-            await self.listening.open()
+            self.listening.open()
         except ListenError as error:
             raise BootError(str(error)) from None
         server.loop_name = type(self._loop).__module__.partition(".")[0]
@@ -146,34 +138,6 @@ class Instance:
                 return False
             self._stopping = self._loop.create_task(self.stop())
         return True
-
-    def _connection(self) -> Connection:
-        return Connection(self.limits.admit)
-
-    def _admit(self, sock: socket.socket, peer: Peer) -> Client | None:
-        """A client on a socket that the loop does not know yet."""
-        describe(peer, sock, sock.getpeername(), sock.getsockname())
-        return self.limits.admit(peer)
-
-    def _adopt(self, client: Client, sock: socket.socket, rest: bytes) -> None:
-        """Gives the loop the socket of a client, and what is still to be sent there."""
-
-        def connected(peer: Peer) -> Client:
-            client.peer = peer
-            if rest:
-                peer.write(rest)
-            if client.closing:
-                peer.close()
-            return client
-
-        def ended(task: asyncio.Task[Any]) -> None:
-            self._adopting.discard(task)
-            if task.cancelled() or task.exception() is not None:  # the socket is not what it was
-                client.lost()
-
-        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: Connection(connected), sock))
-        self._adopting.add(task)
-        task.add_done_callback(ended)
 
     def _later(self, ms: int, callback: Callable[[], None]) -> object:
         return self._loop.call_later(max(ms, 0) / 1000, callback)
@@ -231,7 +195,8 @@ def run(config: Config) -> int:
     pidfile.write()
     try:
         if os.environ.get("REDLOOP_LOOP") == "asyncio":
-            status = asyncio.run(_serve(config, supervisor))
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # one that watches sockets, also on Windows
+                status = runner.run(_serve(config, supervisor))
         else:
             status = _run_on_fast_loop(config, supervisor)
     except BootError as error:

@@ -1,15 +1,14 @@
 """Listening: the sockets on which connections come in, as port, tls-port, bind and unixsocket say, now and after CONFIG SET.
 
-Sockets are bound at once, so that a port in use is an error where it is asked for; the loop takes them over in its next turn. New addresses
-replace the old ones: these are closed first, since `*` and `127.0.0.1` on one port exclude each other, and opened again if the new ones
-cannot be had. An address that starts with `-` may be missing on this machine, not be in use.
+Sockets are bound at once, so that a port in use is an error where it is asked for; who comes is let in from the loop's next turn on
+(`engine/arrivals.py`). New addresses replace the old ones: these are closed first, since `*` and `127.0.0.1` on one port exclude each
+other, and opened again if the new ones cannot be had. An address that starts with `-` may be missing on this machine, not be in use.
 
 tcp-keepalive is set on the listening sockets: what they accept inherits it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import logging
@@ -19,6 +18,9 @@ import sys
 from collections.abc import Callable
 
 from redloop.config import Config, ConfigError
+from redloop.engine.arrivals import Arrivals, Door
+from redloop.engine.client import Client
+from redloop.engine.peer import Peer
 from redloop.tls import Tls, TlsError
 
 log = logging.getLogger("redloop.listening")
@@ -43,30 +45,13 @@ class ListenError(Exception):
     """A socket cannot be opened; the text says which."""
 
 
-class Door:
-    """One listening socket, and what serves it: a server of the loop's once that has taken it over, or a task that lets people in."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.server: asyncio.Server | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    def close(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-        if self.server is not None:
-            self.server.close()
-        else:
-            self.sock.close()
-
-
 class Gate:
-    """The doors of one port, on every address of bind: to `tls` where there is one, else to what `accept` makes."""
+    """The doors of one port, on every address of bind; `secure`: the one for TLS."""
 
-    def __init__(self, config: Config, accept: Callable[[], asyncio.Protocol], tls: Tls | None = None) -> None:
+    def __init__(self, config: Config, arrivals: Arrivals, secure: bool) -> None:
         self.config = config
-        self.accept = accept
-        self.tls = tls
+        self.arrivals = arrivals
+        self.secure = secure
         self.doors: list[Door] = []
         self.opened: tuple[int, list[str]] = (0, [])  # the port and the addresses
 
@@ -88,9 +73,9 @@ class Gate:
                 if address.startswith("-") and error.errno in MISSING:
                     continue
                 self.close()
-                raise ListenError(f"Failed listening on port {port} ({'tls' if self.tls else 'tcp'}), aborting.") from None
+                raise ListenError(f"Failed listening on port {port} ({'tls' if self.secure else 'tcp'}), aborting.") from None
             keep_alive(sock, config.tcp_keepalive)
-            self.doors.append(Door(sock))
+            self.doors.append(Door(self.arrivals, sock, self.secure))
 
     def reopen(self, port: int, addresses: list[str]) -> None:
         """Closes, and opens what is wanted now. Raises ListenError, and has then open again what was before."""
@@ -109,13 +94,8 @@ class Gate:
 
     def serve(self) -> None:
         """Lets people in from the next turn of the loop on."""
-        loop = asyncio.get_running_loop()
         for door in self.doors:
-            door.task = loop.create_task(self._take_over(door) if self.tls is None else self.tls.serve(door.sock))
-
-    async def _take_over(self, door: Door) -> None:
-        loop = asyncio.get_running_loop()
-        door.server = await loop.create_server(self.accept, sock=door.sock, backlog=self.config.tcp_backlog)
+            door.serve()
 
     def close(self) -> None:
         for door in self.doors:
@@ -124,17 +104,17 @@ class Gate:
 
 
 class Listening:
-    """The open sockets of one server. `accept` makes the protocol of a connection."""
+    """The open sockets of one server. `admit(peer)` makes a client, or gives None if it may not come in (the peer is closed then)."""
 
-    def __init__(self, config: Config, accept: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, config: Config, admit: Callable[[Peer], Client | None]) -> None:
         self.config = config
-        self.accept = accept
-        self.tls = Tls(config, accept)
-        self.tcp_gate = Gate(config, accept)
-        self.tls_gate = Gate(config, accept, self.tls)
+        self.arrivals = Arrivals(config, admit)
+        self.tls = Tls(config, self.arrivals)
+        self.tcp_gate = Gate(config, self.arrivals, False)
+        self.tls_gate = Gate(config, self.arrivals, True)
         self.unix_door: Door | None = None
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Opens everything, and from then on follows the configuration. Raises ListenError."""
         config = self.config
         try:
@@ -143,7 +123,9 @@ class Listening:
             self.tcp_gate.open(config.port, config.bind)
             self.tls_gate.open(config.tls_port, config.bind)
             if config.unixsocket:
-                self.unix_door = Door(_bound_unix(config.place(config.unixsocket), config.unixsocketperm, config.tcp_backlog))
+                self.unix_door = Door(
+                    self.arrivals, _bound_unix(config.place(config.unixsocket), config.unixsocketperm, config.tcp_backlog)
+                )
         except ListenError:
             self.close()
             raise
@@ -152,8 +134,7 @@ class Listening:
         self.tcp_gate.serve()
         self.tls_gate.serve()
         if self.unix_door is not None:
-            loop = asyncio.get_running_loop()
-            self.unix_door.server = await loop.create_unix_server(self.accept, sock=self.unix_door.sock, backlog=config.tcp_backlog)
+            self.unix_door.serve()
         config.on_change("port", self._change_port)
         config.on_change("tls-port", self._change_tls_port)
         config.on_change("bind", self._change_bind)
@@ -161,7 +142,7 @@ class Listening:
         self.tls.follow()
 
     def close(self) -> None:
-        self.tls.close()
+        self.arrivals.close()
         self.tcp_gate.close()
         self.tls_gate.close()
         if self.unix_door is not None:
@@ -176,11 +157,6 @@ class Listening:
         except TlsError as error:
             log.warning("%s", error)
             raise ListenError("Failed to configure TLS. Check logs for more info.") from None
-
-    def plain_sockets(self) -> list[socket.socket]:
-        """The sockets that listen for connections without TLS."""
-        doors = [*self.tcp_gate.doors, self.unix_door] if self.unix_door is not None else self.tcp_gate.doors
-        return [door.sock for door in doors]
 
     def _change_port(self) -> None:
         try:

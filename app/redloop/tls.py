@@ -1,8 +1,8 @@
 """TLS: encrypted connections through Python's `ssl`, as the tls-* directives say (https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryption/).
 
-A connection that comes in shakes hands first, and only then becomes a client; one that fails or takes too long is logged and closed, and
-no client ever knows of it. The context is looked up at each handshake, so CONFIG SET counts from the next connection on. While tls-port
-is 0 the directives are taken as they come and checked when it is set.
+Here the directives become a context; a connection that uses it is a `Session` (`engine/session.py`), which has shaken hands before there is
+a client (`engine/arrivals.py`). The context is looked up at each arrival, so CONFIG SET counts from the next connection on. While
+tls-port is 0 the directives are taken as they come and checked when it is set.
 
 What `ssl` cannot do: TLS 1.3 suites can be chosen from Python 3.15 on (until then tls-ciphersuites may only name what there is), and the
 size and the times of the session cache are OpenSSL's own.
@@ -10,23 +10,18 @@ size and the times of the session cache are OpenSSL's own.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import socket
 import ssl
 import warnings
 from collections.abc import Callable
 from typing import Final
 
 from redloop.config import Config, ConfigError, to_bytes
+from redloop.engine.arrivals import Arrivals
+from redloop.engine.session import reason
 
 log = logging.getLogger("redloop.tls")
-
-HANDSHAKE_SECONDS: Final = 60.0
-"""Longest handshake."""
-RETRY_SECONDS: Final = 0.1
-"""How long to wait where the system lets nobody in: it is out of descriptors."""
 
 VERSIONS: Final = {
     "tlsv1": (ssl.TLSVersion.TLSv1, ssl.OP_NO_TLSv1),
@@ -54,14 +49,11 @@ class TlsError(Exception):
 
 
 class Tls:
-    """The encrypted side of one server. `accept` makes the protocol of a connection that has shaken hands."""
+    """The directives of one server, followed: `arrivals` gets the context that they make."""
 
-    def __init__(self, config: Config, accept: Callable[[], asyncio.Protocol], seconds: float = HANDSHAKE_SECONDS) -> None:
+    def __init__(self, config: Config, arrivals: Arrivals) -> None:
         self.config = config
-        self.accept = accept
-        self.seconds = seconds
-        self.context: ssl.SSLContext | None = None
-        self.shaking: set[asyncio.Task[None]] = set()
+        self.arrivals = arrivals
 
     def follow(self) -> None:
         """From now on the configuration's changes count."""
@@ -71,40 +63,7 @@ class Tls:
 
     def configure(self) -> None:
         """Makes the context. Raises TlsError."""
-        self.context = server_context(self.config)
-
-    async def serve(self, listener: socket.socket) -> None:
-        """Lets connections in until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = await loop.sock_accept(listener)
-            except OSError as error:
-                log.warning("Accepting client connection: %s", error.strerror or error)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if len(self.shaking) >= self.config.maxclients:
-                sock.close()
-                continue
-            task = loop.create_task(self._shake(sock))
-            self.shaking.add(task)
-            task.add_done_callback(self.shaking.discard)
-
-    async def _shake(self, sock: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        addresses = "addr=? laddr=?"
-        try:
-            addresses = f"addr={_address(sock.getpeername())} laddr={_address(sock.getsockname())}"
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(self.accept, sock, ssl=self.context, ssl_handshake_timeout=self.seconds)
-        except OSError as error:  # SSLError and timeouts too
-            log.warning("Error accepting a client connection: %s (%s)", reason(error), addresses)
-            sock.close()
-
-    def close(self) -> None:
-        """Breaks off every handshake."""
-        for task in self.shaking:
-            task.cancel()
+        self.arrivals.context = server_context(self.config)
 
     def change(self) -> None:
         """`configure` for CONFIG SET."""
@@ -119,8 +78,8 @@ class Tls:
             self.change()
 
     def _change_verifying(self) -> None:
-        if self.context is not None:
-            self.context.verify_mode = VERIFYING[self.config.tls_auth_clients]
+        if self.arrivals.context is not None:
+            self.arrivals.context.verify_mode = VERIFYING[self.config.tls_auth_clients]
 
 
 def server_context(config: Config) -> ssl.SSLContext:
@@ -218,18 +177,3 @@ def _load_dh_params(context: ssl.SSLContext, config: Config) -> None:
         raise TlsError(f"{name}: failed to read DH params.") from None
     except OSError as error:
         raise TlsError(f"Failed to load {name}: {reason(error)}") from None
-
-
-def reason(error: BaseException) -> str:
-    """What went wrong, without the place in Python's sources."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
-
-
-def _address(name: tuple[str, int]) -> str:
-    return f"{name[0]}:{name[1]}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.compat.servers import Server, start
+from tests.certificates import make
+from tests.compat.servers import Server, free_port, start
 from tests.e2e.wire import Reply, ReplyError, Wire
 
 SECONDS = 60.0
@@ -118,3 +123,122 @@ def test_a_script_that_takes_all_memory_fails_and_leaves_none_of_it(slow_server:
             wire.call("EVAL", "return string.rep('x', 1e10)", 0)
         assert wire.call("EVAL", "return 1", 0) == 1
         assert slow_server.rss() < 1 << 30
+
+
+class Encrypted:
+    """A server that listens on TLS alone, but for the unix socket by which a test knows that it is there."""
+
+    def __init__(self, server: Server, folder: Path, port: int) -> None:
+        self.server = server
+        self.port = port
+        self.context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+
+    def plug(self) -> socket.socket:
+        """A connection that has not shaken hands."""
+        return socket.create_connection(("127.0.0.1", self.port), SECONDS)
+
+    def shake(self, peer: socket.socket) -> Wire:
+        return Wire(self.server, peer=self.context.wrap_socket(peer, server_hostname="localhost"))
+
+    def wire(self) -> Wire:
+        return self.shake(self.plug())
+
+
+@pytest.fixture(scope="module")
+def encrypted(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
+    folder, port = make(tmp_path_factory.mktemp("certificates")), free_port()
+    files = ["--tls-cert-file", f"{folder}/server.crt", "--tls-key-file", f"{folder}/server.key", "--tls-auth-clients", "no"]
+    with start(kind, "--busy-reply-threshold", THRESHOLD, "--port", "0", "--tls-port", str(port), *files) as server:
+        yield Encrypted(server, folder, port)
+
+
+def test_over_tls_it_is_killed_by_an_old_connection_and_by_a_new_one(encrypted: Encrypted) -> None:
+    with encrypted.wire() as old, encrypted.wire() as runner:
+        for killer_is_old in (True, False):
+            run_endlessly(runner, old, "while true do end")
+            with encrypted.wire() as new:
+                assert said(new, "PING") == "BUSY"
+                assert said(new, "SET", "x", "y" * 100_000) == "BUSY"
+                assert said(new, "FUNCTION", "KILL") == "BUSY"
+                assert said(old if killer_is_old else new, "SCRIPT", "KILL") == b"OK"
+                with pytest.raises(ReplyError, match="ERR Script killed by user with SCRIPT KILL"):
+                    runner.read()
+                for wire in (old, new, runner):
+                    assert said(wire, "SET", "x", "y" * 300_000) == b"OK"
+                    assert wire.call("GET", "x") == b"y" * 300_000
+
+
+def test_a_function_is_killed_over_tls(encrypted: Encrypted) -> None:
+    with encrypted.wire() as old, encrypted.wire() as runner:
+        code = "#!lua name=endless\nredis.register_function('endless', function() while true do end end)"
+        runner.call("FUNCTION", "LOAD", "REPLACE", code)
+        runner.send("FCALL", "endless", 0)
+        wait_until_busy(old)
+        with encrypted.wire() as new:
+            assert said(new, "FUNCTION", "KILL") == b"OK"
+            with pytest.raises(ReplyError, match="ERR Script killed"):
+                runner.read()
+
+
+def test_a_handshake_may_begin_before_a_script_and_end_during_it_or_after(encrypted: Encrypted) -> None:
+    with encrypted.wire() as old, encrypted.wire() as runner:
+        first, second = encrypted.plug(), encrypted.plug()
+        run_endlessly(runner, old, "while true do end")
+        third, fourth = encrypted.plug(), encrypted.plug()
+        with encrypted.shake(first) as during:
+            assert said(during, "PING") == "BUSY"
+            with encrypted.shake(third) as new:
+                assert said(new, "PING") == "BUSY"
+            assert said(during, "SCRIPT", "KILL") == b"OK"
+            with pytest.raises(ReplyError, match="ERR Script killed"):
+                runner.read()
+            for after in (second, fourth):
+                with encrypted.shake(after) as wire:
+                    assert said(wire, "PING") == b"PONG"
+            assert said(during, "PING") == b"PONG"
+
+
+def test_who_speaks_no_tls_during_a_script_is_hung_up_on(encrypted: Encrypted) -> None:
+    with encrypted.wire() as old, encrypted.wire() as runner:
+        run_endlessly(runner, old, "while true do end")
+        with encrypted.plug() as peer:
+            peer.sendall(b"PING\r\n" * 100)
+            assert said(old, "SCRIPT", "KILL") == b"OK"
+            with pytest.raises(ReplyError, match="ERR Script killed"):
+                runner.read()
+            with contextlib.suppress(ConnectionResetError):
+                while peer.recv(1000):
+                    pass
+
+
+def test_over_tls_the_server_can_be_ended(kind: str, tmp_path: Path) -> None:
+    folder, port = make(tmp_path), free_port()
+    files = ["--tls-cert-file", f"{folder}/server.crt", "--tls-key-file", f"{folder}/server.key", "--tls-auth-clients", "no"]
+    with start(kind, "--busy-reply-threshold", THRESHOLD, "--port", "0", "--tls-port", str(port), *files) as server:
+        encrypted = Encrypted(server, folder, port)
+        with encrypted.wire() as runner, encrypted.wire() as old:
+            run_endlessly(runner, old, "redis.call('SET', 'x', 'y') while true do end")
+            with encrypted.wire() as new:
+                assert said(new, "SCRIPT", "KILL") == "UNKILLABLE"
+                new.send("SHUTDOWN", "NOSAVE")
+                assert server.process.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_who_comes_as_a_script_begins_is_served(slow_server: Server, encrypted: Encrypted, over_tls: bool) -> None:
+    """The script and the connections wait for one turn of the loop: some are let in in it, some stay before the door."""
+    server = encrypted.server if over_tls else slow_server
+    with Wire(server) as holder, Wire(server) as runner:
+        for _ in range(5):
+            holder.send("DEBUG", "SLEEP", "0.05")
+            early = encrypted.plug() if over_tls else server.connect(SECONDS)
+            runner.send("EVAL", "while true do end", 0)
+            late = encrypted.plug() if over_tls else server.connect(SECONDS)
+            for peer in (early, late):
+                with encrypted.shake(peer) if over_tls else Wire(server, peer=peer) as wire:
+                    wait_until_busy(wire)
+            with Wire(server) as killer:
+                assert said(killer, "SCRIPT", "KILL") == b"OK"
+            assert holder.read() == b"OK"
+            with pytest.raises(ReplyError, match="ERR Script killed"):
+                runner.read()

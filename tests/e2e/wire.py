@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import Self
 
@@ -20,8 +21,8 @@ def encode(*words: bytes | str | int) -> bytes:
 
 
 class Wire:
-    def __init__(self, server: Server, timeout: float = PATIENCE) -> None:
-        self.socket = server.connect(timeout)
+    def __init__(self, server: Server, timeout: float = PATIENCE, peer: socket.socket | None = None) -> None:
+        self.socket = peer if peer is not None else server.connect(timeout)
         self.incoming = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

@@ -1,4 +1,7 @@
-"""A connection: the asyncio skin of a client. It decides nothing: bytes in, bytes out, hang-ups and back-pressure are passed on."""
+"""A connection: the asyncio skin of a client, or of the TLS session before one.
+
+It decides nothing: bytes in, bytes out, hang-ups and back-pressure are passed on.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,20 @@ from typing import Any, cast
 
 from redloop.engine.client import Client
 from redloop.engine.peer import Peer
+from redloop.engine.session import Session
 
 
 class Connection(asyncio.Protocol):
-    """One accepted socket. `admit(peer)` makes the client, or gives None if it may not come in (the peer is closed then)."""
+    """One accepted socket. `meet(peer)` gives what takes its bytes, or None if it may not come in (the peer is closed then)."""
 
-    def __init__(self, admit: Callable[[Peer], Client | None]) -> None:
-        self.admit = admit
-        self.client: Client | None = None
+    def __init__(self, meet: Callable[[Peer], Client | Session | None]) -> None:
+        self.meet = meet
+        self.client: Client | Session | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Makes the client, and hands it what the socket receives without a step in between."""
+        """Meets the client, and hands it what the socket receives without a step in between."""
         wire = cast(asyncio.Transport, transport)
-        client = self.admit(_peer(wire))
+        client = self.meet(_peer(wire))
         if client is not None:
             self.client = client
             self.data_received = client.feed  # type: ignore[method-assign]  # one call less for every batch
@@ -57,20 +61,23 @@ def _peer(wire: asyncio.Transport) -> Peer:
     peer.pause_reading = wire.pause_reading
     peer.resume_reading = wire.resume_reading
     peer.pending = wire.get_write_buffer_size
-    describe(peer, wire.get_extra_info("socket"), wire.get_extra_info("peername"), wire.get_extra_info("sockname"))
-    peer.plain = wire.get_extra_info("sslcontext") is None
+    describe(peer, wire.get_extra_info("socket"))
     return peer
 
 
-def describe(peer: Peer, sock: Any, name: Any, own_name: Any) -> None:
-    """What the socket tells: the names are those of its two ends."""
+def describe(peer: Peer, sock: Any) -> None:
+    """What the socket tells."""
     peer.fd = sock.fileno()
+    own_name = sock.getsockname()
     if sock.family == getattr(socket, "AF_UNIX", None):
         peer.unix = True
         peer.local_address = f"{own_name}:0"
         peer.address = peer.local_address
     else:
-        peer.address = _address(name)
+        try:
+            peer.address = _address(sock.getpeername())
+        except OSError:  # it is gone again
+            peer.address = "?:0"
         peer.local = peer.address.startswith(("127.", "[::1]"))
         peer.local_address = _address(own_name)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 
 def _no_one(data: bytes) -> object:
@@ -36,5 +37,13 @@ class Peer:
         self.local_address = ""
         self.fd = -1
         self.unix = False
-        self.plain = True  # what is on the socket is what the client reads: no TLS
         self.local = True
+        self.session: Any = None  # engine.session's that stands between the socket and the client, where there is TLS
+
+    def take_place(self, other: Peer) -> None:
+        """It is where `other` is."""
+        self.address = other.address
+        self.local_address = other.local_address
+        self.fd = other.fd
+        self.unix = other.unix
+        self.local = other.local

@@ -7,7 +7,6 @@ I/O: `boot` opens sockets and files and hands connections in.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from random import Random
 from typing import Any, Final, Protocol
@@ -22,7 +21,6 @@ from redloop.engine.cron import Cron
 from redloop.engine.effects import Effects
 from redloop.engine.latency import LatencyMonitor
 from redloop.engine.memory import MemoryUse
-from redloop.engine.peer import Peer
 from redloop.engine.renaming import rename
 from redloop.engine.slowlog import SlowLog
 from redloop.engine.statistics import SAMPLE_MS, Statistics
@@ -49,14 +47,6 @@ class Barrier(Protocol):
 
 def _cannot_stop(_save: bool | None, _force: bool) -> None:
     raise RedisError("ERR this server is held by a program and ends with it")
-
-
-def _admit_nobody(_sock: socket.socket, _peer: Peer) -> None:
-    return None
-
-
-def _adopt_nobody(_client: Any, _sock: socket.socket, _rest: bytes) -> None:
-    return None
 
 
 def _never(_ms: int, _callback: Callable[[], None]) -> object:
@@ -109,9 +99,7 @@ class Server:
         self.access: Any = None  # engine.acl's access control
         self.functions: Any = None  # scripting's libraries of functions
         self.scripts: Any = None  # scripting's cache and runtime
-        self.doors: Callable[[], list[socket.socket]] = list  # the listening sockets
-        self.admit: Callable[[socket.socket, Peer], Any] = _admit_nobody  # makes a client
-        self.adopt: Callable[[Any, socket.socket, bytes], None] = _adopt_nobody  # gives the socket of one to the loop
+        self.arrivals: Any = None  # engine.arrivals' connections that are no clients yet
         self.migrations: Any = None  # engine.migration's moves
         self._to_flush: list[Any] = []
 

@@ -2,8 +2,8 @@
 
 Lua asks `tick` every so many instructions. A short script is done before the first; from busy-reply-threshold on each look also serves
 the other clients by hand, since the loop cannot be entered again: their sockets are polled, what they sent is fed to them behind a guard
-that answers -BUSY, and the replies are sent at once. Who connects meanwhile is talked to on the bare socket, and becomes an ordinary
-connection when the script is over. Connections under TLS wait, and so does one that the loop had accepted but not yet handed to us.
+that answers -BUSY, and the replies are sent at once. TLS is between us and them as ever (`engine/session.py`). Who has come and is no
+client yet, or comes meanwhile, is talked to on the bare socket, and goes to the loop when the script is over (`engine/arrivals.py`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from redloop.engine.arrivals import MOST_AT_ONCE, Arrival, Door
 from redloop.engine.client import PARKED_UNREAD, Client
 from redloop.engine.command import ALLOW_BUSY, Command
+from redloop.engine.connection import describe
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
+from redloop.engine.session import Session
 from redloop.errors import BUSY_FUNCTION, BUSY_SCRIPT, NOTBUSY, SCRIPT_KILLED, UNKILLABLE, RedisError
 from redloop.scripting.calls import Calls
 
 log = logging.getLogger("redloop.scripting")
 
 READ_BYTES: Final = 65536
-MOST_ACCEPTED: Final = 100
 
 
 class Busy:
@@ -42,7 +44,7 @@ class Busy:
         self._killed = False
         self._ending = False  # SHUTDOWN NOSAVE
         self._selector: selectors.BaseSelector | None = None
-        self._guests: list[Guest] = []
+        self._lines: list[Line] = []
 
     # --- around a script -------------------------------------------------------------------------------------------------------------
 
@@ -62,15 +64,11 @@ class Busy:
         self._killed = False
         self.server.remove_guard(self._guard)
         if self._selector is not None:
-            for key in list(self._selector.get_map().values()):
-                if isinstance(key.data, Client):
-                    assert isinstance(key.fileobj, socket.socket)
-                    key.fileobj.detach()
             self._selector.close()
             self._selector = None
-        for guest in self._guests:
-            guest.hand_over()
-        self._guests.clear()
+        for line in self._lines:
+            line.let_go()
+        self._lines.clear()
         return self._ending
 
     def running_ms(self) -> int:
@@ -110,11 +108,18 @@ class Busy:
         self.slow = True
         self.server.add_guard(self._guard)
         selector = self._selector = selectors.DefaultSelector()
-        for door in self.server.doors():
-            selector.register(door, selectors.EVENT_READ, None)
+        arrivals = self.server.arrivals
+        taken: set[int] = set()
+        if arrivals is not None:
+            for door in arrivals.doors:
+                selector.register(door.sock, selectors.EVENT_READ, door)
+            for arrival in list(arrivals.coming):
+                taken.add(arrival.sock.fileno())
+                self._receive(arrival, selector)
         for client in self.server.clients.values():
-            if client.peer.fd >= 0 and client.peer.plain and not client.closing:
-                selector.register(socket.socket(fileno=client.peer.fd), selectors.EVENT_READ, client)
+            peer = client.peer
+            if peer.fd >= 0 and peer.fd not in taken and not client.closing:
+                self._listen_to(Known(socket.socket(fileno=peer.fd), client, peer), selector)
 
     def _text(self) -> str:
         return BUSY_FUNCTION if self.function else BUSY_SCRIPT
@@ -134,83 +139,52 @@ class Busy:
         selector = self._selector
         if selector is None:
             return
-        server = self.server
-        touching = server.keyspace.touching
+        keyspace = self.server.keyspace
+        touching = keyspace.touching
         for key, _ in selector.select(0):
-            sock = key.fileobj
-            assert isinstance(sock, socket.socket)
-            if key.data is None:
-                self._accept(sock, selector)
-            elif isinstance(key.data, Guest):
-                if not key.data.read():
-                    selector.unregister(sock)
-            elif not self._read(key.data, sock):
-                selector.unregister(sock)
-                sock.detach()
-        server.keyspace.touching = touching
+            data = key.data
+            if isinstance(data, Door):
+                self._let_in(data, selector)
+            elif isinstance(data, Line) and not data.read():
+                selector.unregister(key.fileobj)
+        keyspace.touching = touching
 
-    def _read(self, client: Client, sock: socket.socket) -> bool:
-        """Feeds a client what its socket has; False if nothing more is to be read there for now."""
-        if client.closing or client.parked & PARKED_UNREAD:
-            return False
-        try:
-            data = sock.recv(READ_BYTES)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        if not data:
-            return False  # the loop finds the end there too
-        peer = client.peer
-        write = peer.write
-        peer.write = partial(_send, sock, peer, write)
-        try:
-            client.feed(data)
-        finally:
-            peer.write = write
-        return not client.closing
-
-    def _accept(self, door: socket.socket, selector: selectors.BaseSelector) -> None:
-        for _ in range(MOST_ACCEPTED):
-            try:
-                sock, _address = door.accept()
-            except OSError:
-                return
-            guest = Guest(self.server, sock)
-            if guest.client is not None:
-                self._guests.append(guest)
-                selector.register(sock, selectors.EVENT_READ, guest)
-
-
-def _send(sock: socket.socket, peer: Peer, write: Callable[[bytes], object], data: bytes) -> None:
-    """Sends at once what the system takes; the rest goes the usual way, later."""
-    if not peer.pending():
+    def _let_in(self, door: Door, selector: selectors.BaseSelector) -> None:
         with contextlib.suppress(OSError):
-            data = data[sock.send(data) :]
-    if data:
-        write(data)
+            for _ in range(MOST_AT_ONCE):
+                arrival = door.accept()
+                if arrival is None:
+                    return
+                self._receive(arrival, selector)
+
+    def _receive(self, arrival: Arrival, selector: selectors.BaseSelector) -> None:
+        """Somebody who is no client yet: the loop has the socket, and waits for a handshake, or has not come to it."""
+        if arrival.held:
+            session = arrival.receiver
+            assert isinstance(session, Session)
+            self._listen_to(Known(socket.socket(fileno=arrival.sock.fileno()), session, session.peer), selector)
+        else:
+            self._listen_to(Guest(arrival), selector)
+
+    def _listen_to(self, line: Line, selector: selectors.BaseSelector) -> None:
+        self._lines.append(line)
+        selector.register(line.sock, selectors.EVENT_READ, line)
 
 
-class Guest:
-    """A connection that came while a script ran."""
+class Line:
+    """A connection that is served by hand: what is read at `sock` goes to `receiver`."""
 
-    def __init__(self, server: Server, sock: socket.socket) -> None:
-        self.server = server
+    def __init__(self, sock: socket.socket, receiver: Client | Session | None) -> None:
         self.sock = sock
-        self.rest = bytearray()  # of the output
-        sock.setblocking(False)
-        peer = Peer()
-        peer.write = self._write
-        peer.abort = self.rest.clear
-        peer.pending = self._pending
-        self.client: Client | None = server.admit(sock, peer)
-        if self.client is None:
-            sock.close()
+        self.receiver = receiver
 
     def read(self) -> bool:
-        """Feeds what has come; False at the end."""
-        client = self.client
-        if client is None or client.closing:
+        """Feeds what has come; False if nothing more is to be read there for now."""
+        receiver = self.receiver
+        if receiver is None or receiver.closing:
+            return False
+        client = receiver.client if isinstance(receiver, Session) else receiver
+        if client is not None and client.parked & PARKED_UNREAD:
             return False
         try:
             data = self.sock.recv(READ_BYTES)
@@ -218,14 +192,68 @@ class Guest:
             return True
         except OSError:
             return False
-        if data:
-            client.feed(data)
-        return bool(data) and not client.closing
+        if not data:
+            return False  # the loop finds the end there too
+        self.feed(receiver, data)
+        return not receiver.closing
 
-    def hand_over(self) -> None:
-        """The script is over: the loop takes the connection."""
-        if self.client is not None:
-            self.server.adopt(self.client, self.sock, bytes(self.rest))
+    def feed(self, receiver: Client | Session, data: bytes) -> None:
+        receiver.feed(data)
+
+    def let_go(self) -> None:
+        """The script is over."""
+
+
+class Known(Line):
+    """One that the loop has, too: what is to be sent goes past it."""
+
+    def __init__(self, sock: socket.socket, client: Client | Session, peer: Peer) -> None:
+        session = peer.session
+        super().__init__(sock, session if session is not None else client)
+        self.raw: Peer = session.raw if session is not None else peer
+
+    def feed(self, receiver: Client | Session, data: bytes) -> None:
+        raw = self.raw
+        write = raw.write
+        raw.write = partial(_send, self.sock, raw, write)
+        try:
+            receiver.feed(data)
+        finally:
+            raw.write = write
+
+    def let_go(self) -> None:
+        self.sock.detach()
+
+
+def _send(sock: socket.socket, raw: Peer, write: Callable[[bytes], object], data: bytes) -> None:
+    """Sends at once what the system takes; the rest goes the usual way, later."""
+    if not raw.pending():
+        with contextlib.suppress(OSError):
+            data = data[sock.send(data) :]
+    if data:
+        write(data)
+
+
+class Guest(Line):
+    """One that the loop does not have yet."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        self.arrival = arrival
+        self.rest = bytearray()  # of the output
+        peer = Peer()
+        peer.write = self._write
+        peer.abort = self.rest.clear
+        peer.pending = self._pending
+        describe(peer, arrival.sock)
+        super().__init__(arrival.sock, arrival.meet(peer))
+        if self.receiver is None:
+            with contextlib.suppress(OSError):
+                arrival.sock.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """The loop takes the connection."""
+        self.arrival.rest = bytes(self.rest)
+        self.arrival.start()
 
     def _pending(self) -> int:
         return len(self.rest)
