@@ -8,7 +8,7 @@
 
 local arguments = ...
 local public, argument, fail, to_number, to_string = arguments.public, arguments.argument, arguments.fail, arguments.number, arguments.string
-local next, select, tonumber, type = next, select, tonumber, type
+local next, rawget, select, tonumber, type = next, rawget, select, tonumber, type
 local byte, char, concat, find, format, gsub, lower, match, sub =
   string.byte, string.char, table.concat, string.find, string.format, string.gsub, string.lower, string.match, string.sub
 local floor, ceil = math.floor, math.ceil
@@ -33,16 +33,41 @@ for code = 0, 127 do
   end
 end
 
-local function encode_string(value)
-  if find(value, '[%c"\\/]') then
-    value = gsub(value, '[%c"\\/]', ESCAPES)
+-- As much of a string as needs no escapes: a class matches quickest what stands in it first.
+local CLEAN = "^[]-~0-[ #-.!\128-\255]*"
+
+local function escaped(value)
+  local _, clean = find(value, CLEAN)
+  if clean == #value then
+    return value
   end
-  return '"' .. value .. '"'
+  return (gsub(value, '[%c"\\/]', ESCAPES))
+end
+
+-- The same keys come again and again: how short ones are written, behind a comma, is kept for a while.
+local MOST_KEPT, LONGEST_KEPT = 1000, 64
+local kept, kept_count = {}, 0
+
+local function encode_key(key)
+  local text = kept[key]
+  if not text then
+    text = ',"' .. escaped(key) .. '":'
+    if #key <= LONGEST_KEPT then
+      if kept_count == MOST_KEPT then
+        kept, kept_count = {}, 0
+      end
+      kept[key], kept_count = text, kept_count + 1
+    end
+  end
+  return text
 end
 
 local function cannot(value, why)
   fail("Cannot serialise %s: %s", type(value), why)
 end
+
+local MOST_DIGITS = 1e14  -- from there on "%.14g" is no longer "%d"
+local small = {}  -- how small numbers are written
 
 local function encode_number(settings, value)
   if value - value ~= 0 then
@@ -60,12 +85,33 @@ local function encode_number(settings, value)
   if written then
     return format(written, value)
   end
-  return value .. ""
+  if value % 1 ~= 0 or value == 0 or value >= MOST_DIGITS or value <= -MOST_DIGITS then
+    return value .. ""
+  end
+  local text = small[value]
+  if not text then
+    text = format("%d", value)
+    if value > 0 and value < 1000 then
+      small[value] = text
+    end
+  end
+  return text
 end
 
--- How long an array is; 0 for what is written as an object.
+-- How long an array is; 0 for what is written as an object. The second result: whether there may be gaps.
 local function array_length(settings, value)
   local most, items = 0, 0
+  for key in next, value do
+    if key ~= items + 1 then
+      items = nil
+      break
+    end
+    items = key
+  end
+  if items then
+    return items, false
+  end
+  items = 0
   for key in next, value do
     if type(key) ~= "number" or key < 1 or key > MOST or key ~= floor(key) then
       return 0
@@ -82,7 +128,7 @@ local function array_length(settings, value)
     end
     return 0
   end
-  return most
+  return most, true
 end
 
 local encode_value
@@ -92,46 +138,52 @@ local function encode_table(settings, out, n, value, depth, used)
   if depth > settings.encode_max_depth or used >= STACK - 1 then
     fail("Cannot serialise, excessive nesting (%d)", depth)
   end
-  local length = array_length(settings, value)
+  local length, gaps = array_length(settings, value)
   if length > 0 then
-    n = n + 1
-    out[n] = "["
+    local before = "["
     for at = 1, length do
-      if at > 1 then
-        n = n + 1
-        out[n] = ","
+      local item
+      if gaps then
+        item = rawget(value, at)
+      else
+        item = value[at]
       end
-      n = encode_value(settings, out, n, value[at], depth, used + 1)
+      out[n + 1] = before
+      n = encode_value(settings, out, n + 1, item, depth, used + 1)
+      before = ","
     end
     out[n + 1] = "]"
     return n + 1
   end
-  local before = "{"
+  local is_first = true
   for key, item in next, value do
     local kind = type(key)
+    local text
     if kind == "string" then
-      out[n + 1], out[n + 2] = before, encode_string(key)
+      text = kept[key] or encode_key(key)
     elseif kind == "number" then
-      out[n + 1], out[n + 2] = before, '"' .. encode_number(settings, key) .. '"'
+      text = ',"' .. encode_number(settings, key) .. '":'
     else
       cannot(key, "table key must be a number or string")
     end
-    out[n + 3] = ":"
-    before = ","
-    n = encode_value(settings, out, n + 3, item, depth, used + 2)
-  end
-  if before == "{" then
     n = n + 1
-    out[n] = "{"
+    if is_first then
+      out[n], is_first = "{" .. sub(text, 2), false
+    else
+      out[n] = text
+    end
+    n = encode_value(settings, out, n, item, depth, used + 2)
   end
-  out[n + 1] = "}"
+  out[n + 1] = is_first and "{}" or "}"
   return n + 1
 end
 
 function encode_value(settings, out, n, value, depth, used)
   local kind = type(value)
   if kind == "string" then
-    out[n + 1] = encode_string(value)
+    local _, clean = find(value, CLEAN)
+    out[n + 1], out[n + 2], out[n + 3] = '"', clean == #value and value or escaped(value), '"'
+    return n + 3
   elseif kind == "number" then
     out[n + 1] = encode_number(settings, value)
   elseif kind == "table" then
@@ -153,8 +205,9 @@ local PUNCTUATION = {
   [byte(",")] = "T_COMMA", [byte(":")] = "T_COLON", [0] = "T_END",
 }
 local UNESCAPED = {['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t"}
-local QUOTE, MINUS, DIGIT_0, DIGIT_9, COMMA, COLON, ARRAY_END, OBJECT_END = byte('"-09,:]}', 1, 8)
+local QUOTE, MINUS, DIGIT_0, DIGIT_1, DIGIT_9, COMMA, COLON, ARRAY_END, OBJECT_END = byte('"-019,:]}', 1, 9)
 local SPACES = {[byte(" ")] = true, [byte("\t")] = true, [byte("\r")] = true, [byte("\n")] = true}
+local POWER = {[byte("e")] = true, [byte("E")] = true}
 local GOES_ON = {[byte(".")] = true, [byte("e")] = true, [byte("E")] = true}
 
 local function utf8(code)
@@ -321,66 +374,128 @@ local function unexpected(expected, name, at)
 end
 
 local VALUES = {T_STRING = true, T_NUMBER = true, T_BOOLEAN = true, T_NULL = true}
-local decode_value
+local decode_array, decode_object
 
-local function decode_array(settings, text, after, depth, used)
+-- What the text that is decoded has somewhere: a NUL, a backslash.
+local has_nul, has_escapes
+
+-- The string that opens here and the place after it, if it can be read at a glance.
+local function simple_string(text, at)
+  local stop = not has_nul and find(text, '"', at + 1, true)
+  if stop then
+    local value = sub(text, at + 1, stop - 1)
+    if not has_escapes or not find(value, "\\", 1, true) then
+      return value, stop + 1
+    end
+  end
+end
+
+local function skip_spaces(text, at)
+  at = find(text, "[^ \t\r\n]", at) or #text + 1
+  return at, byte(text, at)
+end
+
+-- The value that begins with this letter, and the place after it.
+local function read_value(settings, text, at, letter, depth, used)
+  if SPACES[letter] then
+    at, letter = skip_spaces(text, at)
+  end
+  if letter == QUOTE then
+    local value, after = simple_string(text, at)
+    if value then
+      return value, after
+    end
+  elseif letter and letter >= DIGIT_1 and letter <= DIGIT_9 then
+    local digits = match(text, "^%d+%.?%d*", at)
+    local after = at + #digits
+    if not POWER[byte(text, after)] then
+      return digits + 0, after
+    end
+  end
+  local name, value, start, after = token(settings, text, at)
+  if VALUES[name] then
+    return value, after
+  end
+  local decode = name == "T_OBJ_BEGIN" and decode_object or name == "T_ARR_BEGIN" and decode_array
+  if not decode then
+    unexpected("value", name, start)
+  end
+  depth = depth + 1
+  if depth > settings.decode_max_depth or used >= STACK then
+    fail("Found too many nested data structures (%d) at character %d", depth, start)
+  end
+  return decode(settings, text, after, depth, used)
+end
+
+function decode_array(settings, text, after, depth, used)
   local result, length = {}, 0
-  local name, value, at
-  name, value, at, after = token(settings, text, after)
-  if name == "T_ARR_END" then
-    return result, after
+  local letter, following = byte(text, after)
+  if SPACES[letter] then
+    after, letter = skip_spaces(text, after)
+  end
+  if letter == ARRAY_END then
+    return result, after + 1
   end
   while true do
     length = length + 1
-    if VALUES[name] then
-      result[length] = value
-    else
-      result[length], after = decode_value(settings, text, name, at, after, depth, used + 1)
-    end
-    local letter = byte(text, after)
+    result[length], after = read_value(settings, text, after, letter, depth, used + 1)
+    letter, following = byte(text, after, after + 1)
     if letter == COMMA then
-      after = after + 1
+      after, letter = after + 1, following
     elseif letter == ARRAY_END then
       return result, after + 1
     else
-      name, value, at, after = token(settings, text, after)
+      local name, _, at
+      name, _, at, after = token(settings, text, after)
       if name == "T_ARR_END" then
         return result, after
       elseif name ~= "T_COMMA" then
         unexpected("comma or array end", name, at)
       end
+      letter = byte(text, after)
     end
-    name, value, at, after = token(settings, text, after)
   end
 end
 
-local function decode_object(settings, text, after, depth, used)
+function decode_object(settings, text, after, depth, used)
   local result = {}
-  local name, value, at, key
-  name, key, at, after = token(settings, text, after)
-  if name == "T_OBJ_END" then
-    return result, after
+  local letter, following = byte(text, after)
+  if SPACES[letter] then
+    after, letter = skip_spaces(text, after)
+  end
+  if letter == OBJECT_END then
+    return result, after + 1
   end
   while true do
-    if name ~= "T_STRING" then
-      unexpected("object key string", name, at)
+    local name, value, at, key, stop
+    if SPACES[letter] then
+      after, letter = skip_spaces(text, after)
     end
-    if byte(text, after) == COLON then
-      after = after + 1
+    if letter == QUOTE then
+      key, stop = simple_string(text, after)
+    end
+    if key then
+      after = stop
+    else
+      name, key, at, after = token(settings, text, after)
+      if name ~= "T_STRING" then
+        unexpected("object key string", name, at)
+      end
+    end
+    letter, following = byte(text, after, after + 1)
+    if letter == COLON then
+      after, letter = after + 1, following
     else
       name, value, at, after = token(settings, text, after)
       if name ~= "T_COLON" then
         unexpected("colon", name, at)
       end
+      letter = byte(text, after)
     end
-    name, value, at, after = token(settings, text, after)
-    if not VALUES[name] then
-      value, after = decode_value(settings, text, name, at, after, depth, used + 2)
-    end
-    result[key] = value
-    local letter = byte(text, after)
+    result[key], after = read_value(settings, text, after, letter, depth, used + 2)
+    letter, following = byte(text, after, after + 1)
     if letter == COMMA then
-      after = after + 1
+      after, letter = after + 1, following
     elseif letter == OBJECT_END then
       return result, after + 1
     else
@@ -390,22 +505,9 @@ local function decode_object(settings, text, after, depth, used)
       elseif name ~= "T_COMMA" then
         unexpected("comma or object end", name, at)
       end
+      letter = byte(text, after)
     end
-    name, key, at, after = token(settings, text, after)
   end
-end
-
--- The array or object that this token opens, and the place after it.
-function decode_value(settings, text, name, at, after, depth, used)
-  local decode = name == "T_OBJ_BEGIN" and decode_object or name == "T_ARR_BEGIN" and decode_array
-  if not decode then
-    unexpected("value", name, at)
-  end
-  depth = depth + 1
-  if depth > settings.decode_max_depth or used >= STACK then
-    fail("Found too many nested data structures (%d) at character %d", depth, at)
-  end
-  return decode(settings, text, after, depth, used)
 end
 
 -- Settings
@@ -472,12 +574,9 @@ local function new_library()
     if second and (first == 0 or second == 0) then
       fail("JSON parser does not support UTF-16 or UTF-32")
     end
-    local name, result, at, after = token(settings, text, 1)
-    if not VALUES[name] then
-      result, after = decode_value(settings, text, name, at, after, 0, 0)
-    end
-    local _
-    name, _, at = token(settings, text, after)
+    has_nul, has_escapes = find(text, "\0", 1, true), find(text, "\\", 1, true)
+    local result, after = read_value(settings, text, 1, first, 0, 0)
+    local name, _, at = token(settings, text, after)
     if name ~= "T_END" then
       unexpected("the end", name, at)
     end

@@ -4,8 +4,7 @@
 -- are 1 to n without a gap. What lies deeper than 16 tables, and what is no data, becomes nil. There are no binary or extension types.
 
 local arguments, binary = ...
-local integer_bytes, read_integer, float_bytes, read_float, is_single =
-  binary.integer_bytes, binary.read_integer, binary.float_bytes, binary.read_float, binary.is_single
+local float_bytes, read_float, is_single = binary.float_bytes, binary.read_float, binary.is_single
 local public, argument, fail, to_number, to_string = arguments.public, arguments.argument, arguments.fail, arguments.number, arguments.string
 local error, next, select, type, unpack = error, next, select, type, unpack
 local byte, char, concat, reverse, sub = string.byte, string.char, table.concat, string.reverse, string.sub
@@ -15,70 +14,94 @@ local DEEPEST = 16  -- tables packed within one another
 local STACK = 7999  -- what a C function may keep on its stack: results, and two for each table that is open
 local TWO_63 = 2 ^ 63
 
-local function bytes_of(value, size)
-  if size == 2 then
-    value = value % 65536
-    return char(floor(value / 256), value % 256)
-  elseif size == 4 then
-    value = value % 4294967296
-    return char(floor(value / 16777216), floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
-  end
-  return reverse(integer_bytes(value, size))
+local CODES = {}  -- what is one byte
+for code = 0, 255 do
+  CODES[code] = char(code)
+end
+
+-- A head and two or four bytes of a whole number that they hold; of eight if it is one of 64 bits.
+local function two_bytes(head, value)
+  value = value % 65536
+  local low = value % 256
+  return char(head, (value - low) / 256, low)
+end
+
+local function four_bytes(head, value)
+  value = value % 4294967296
+  return char(head, floor(value / 16777216), floor(value / 65536) % 256, floor(value / 256) % 256, value % 256)
+end
+
+local function eight_bytes(head, value)
+  local low = value % 4294967296
+  return four_bytes(head, (value - low) / 4294967296) .. sub(four_bytes(0, low), 2)
 end
 
 local function pack_number(value)
-  if value ~= floor(value) or value < -TWO_63 or value >= TWO_63 then
+  if value % 1 ~= 0 or value < -TWO_63 or value >= TWO_63 then
     if is_single(value) then
       return "\202" .. reverse(float_bytes(value, 4))
     end
     return "\203" .. reverse(float_bytes(value, 8))
   elseif value >= 0 then
     if value <= 127 then
-      return char(value)
+      return CODES[value]
     elseif value <= 255 then
       return char(204, value)
     elseif value <= 65535 then
-      return "\205" .. bytes_of(value, 2)
+      local low = value % 256
+      return char(205, (value - low) / 256, low)
     elseif value <= 4294967295 then
-      return "\206" .. bytes_of(value, 4)
+      return four_bytes(206, value)
     end
-    return "\207" .. bytes_of(value, 8)
+    return eight_bytes(207, value)
   elseif value >= -32 then
-    return char(256 + value)
+    return CODES[256 + value]
   elseif value >= -128 then
     return char(208, 256 + value)
   elseif value >= -32768 then
-    return "\209" .. bytes_of(value, 2)
+    return two_bytes(209, value)
   elseif value >= -2147483648 then
-    return "\210" .. bytes_of(value, 4)
+    return four_bytes(210, value)
   end
-  return "\211" .. bytes_of(value, 8)
+  return eight_bytes(211, value)
 end
 
 local function string_header(length)
   if length < 32 then
-    return char(160 + length)
+    return CODES[160 + length]
   elseif length <= 255 then
     return char(217, length)
   elseif length <= 65535 then
-    return "\218" .. bytes_of(length, 2)
+    return two_bytes(218, length)
   end
-  return "\219" .. bytes_of(length, 4)
+  return four_bytes(219, length)
 end
 
 -- The head of an array or a map; `short`, `two` and `four` are its three kinds.
 local function table_header(count, short, two, four)
   if count <= 15 then
-    return char(short + count)
+    return CODES[short + count]
   elseif count <= 65535 then
-    return two .. bytes_of(count, 2)
+    return two_bytes(two, count)
   end
-  return four .. bytes_of(count, 4)
+  return four_bytes(four, count)
 end
 
 -- How many pairs a table has, and whether they are an array.
 local function measure(value)
-  local count, most, is_array = 0, 0, true
+  local count = 0
+  for key in next, value do
+    if key ~= count + 1 then
+      count = nil
+      break
+    end
+    count = key
+  end
+  if count then
+    return count, true
+  end
+  local most, is_array = 0, true
+  count = 0
   for key in next, value do
     count = count + 1
     if type(key) ~= "number" or key <= 0 or key ~= floor(key) then
@@ -104,12 +127,12 @@ local function pack_value(out, n, value, depth)
     local count, is_array = measure(value)
     n = n + 1
     if is_array then
-      out[n] = table_header(count, 144, "\220", "\221")
+      out[n] = table_header(count, 144, 220, 221)
       for at = 1, count do
         n = pack_value(out, n, value[at], depth + 1)
       end
     else
-      out[n] = table_header(count, 128, "\222", "\223")
+      out[n] = table_header(count, 128, 222, 223)
       for key, item in next, value do
         n = pack_value(out, pack_value(out, n, key, depth + 1), item, depth + 1)
       end
@@ -129,11 +152,24 @@ local function unsigned(data, at, size)
   if at + size - 1 > #data then
     missing()
   end
-  local value = 0
-  for place = at, at + size - 1 do
-    value = value * 256 + byte(data, place)
+  local first, second, third, fourth = byte(data, at, at + size - 1)
+  if size == 1 then
+    return first
+  elseif size == 2 then
+    return first * 256 + second
   end
-  return value
+  return ((first * 256 + second) * 256 + third) * 256 + fourth
+end
+
+-- Eight bytes are signed either way.
+local function integer(data, at, size, is_signed)
+  if size == 8 then
+    local high, low = unsigned(data, at, 4), unsigned(data, at + 4, 4)
+    return (high >= 2147483648 and high - 4294967296 or high) * 4294967296 + low
+  end
+  local value = unsigned(data, at, size)
+  local beyond = 256 ^ size
+  return is_signed and value >= beyond / 2 and value - beyond or value
 end
 
 local function text(data, at, length)
@@ -196,7 +232,11 @@ function unpack_value(data, at, used)
   elseif head < 160 then
     return unpack_array(data, at, head - 144, used)
   elseif head < 192 then
-    return text(data, at, head - 160)
+    local stop = at + head - 160
+    if stop > #data + 1 then
+      missing()
+    end
+    return sub(data, at, stop - 1), stop
   elseif head == 192 then
     return nil, at
   elseif head == 194 or head == 195 then
@@ -204,8 +244,7 @@ function unpack_value(data, at, used)
   end
   local size = INTEGERS[head]
   if size then
-    -- Eight bytes are signed either way.
-    return read_integer(reverse((text(data, at, size))), size, head >= 207), at + size
+    return integer(data, at, size, head >= 208), at + size
   end
   size = FLOATS[head]
   if size then
