@@ -31,7 +31,9 @@ class Clock:
         self.seconds: int = 0
         self.second: object = 0
         self._read_at: i64 = 0
-        self._frozen_us: int = 0
+        self._frozen_at: i64 = 0  # monotonic nanoseconds
+        self._frozen_us: int = 0  # of wall time; 0: not asked for yet
+        self._was_read_at: i64 = 0
         self.refresh()
 
     def now_ms(self) -> int:
@@ -40,7 +42,11 @@ class Clock:
 
     def now_us(self) -> int:
         """Wall time in microseconds, read afresh (TIME, and nothing that must agree within a command)."""
-        return self._frozen_us if self._read_at == _NEVER else time_ns() // 1000
+        if self._read_at != _NEVER:
+            return time_ns() // 1000
+        if not self._frozen_us:
+            self._frozen_us = (time_ns() - int(_monotonic() - self._frozen_at)) // 1000
+        return self._frozen_us
 
     def monotonic_ns(self) -> int:
         """A steadily growing count of nanoseconds, read afresh."""
@@ -54,14 +60,16 @@ class Clock:
             self._set_wall(time_ns() // 1_000_000)
         return now
 
-    def freeze(self) -> None:
-        """The wall clock stands still, until `thaw`: all of a script happens at one moment."""
-        self._frozen_us = time_ns() // 1000
+    def freeze(self, now: i64) -> None:
+        """The wall clock stands still at the monotonic time `now`, until `thaw`: all of a script happens at one moment."""
+        self._frozen_at = now
+        self._frozen_us = 0
+        self._was_read_at = self._read_at
         self._read_at = _NEVER
 
     def thaw(self) -> None:
         """The wall clock goes on with the next tick."""
-        self._read_at = 0
+        self._read_at = self._was_read_at
 
     def sleep(self, seconds: float) -> None:
         """Stops everything for a while (DEBUG SLEEP, and nothing else)."""

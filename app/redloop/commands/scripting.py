@@ -23,6 +23,11 @@ def _scripts(client: Client) -> Scripts:
     return scripts
 
 
+def _show(client: Client, argv: list[bytes]) -> None:
+    if client.server.observers:  # who monitors is one of them
+        client.server.monitors.show(client, argv)
+
+
 def _count(argv: list[bytes]) -> int:
     """numkeys, checked."""
     count = parse_int(argv[2])
@@ -36,7 +41,7 @@ def _count(argv: list[bytes]) -> int:
 @command(f"EVAL script {KEYS_AND_ARGUMENTS}", "Runs a script in Lua.", RUNS | MAY_REPLICATE, since="2.6.0", complexity=DEPENDS,
          keys="RW ACCESS UPDATE", acl="scripting")
 def eval_(client: Client, argv: list[bytes]) -> Reply:
-    client.server.monitors.show(client, argv)
+    _show(client, argv)
     count = _count(argv)
     scripts = _scripts(client)
     return scripts.run(client, argv, scripts.for_eval(argv[1]), count, False)
@@ -45,7 +50,7 @@ def eval_(client: Client, argv: list[bytes]) -> Reply:
 @command(f"EVALSHA sha1 {KEYS_AND_ARGUMENTS}", "Runs a script that is known by its SHA-1.", RUNS | MAY_REPLICATE, since="2.6.0",
          complexity=DEPENDS, keys="RW ACCESS UPDATE", acl="scripting")
 def evalsha(client: Client, argv: list[bytes]) -> Reply:
-    client.server.monitors.show(client, argv)
+    _show(client, argv)
     count = _count(argv)
     scripts = _scripts(client)
     return scripts.run(client, argv, scripts.find(argv[1]), count, False)
@@ -54,7 +59,7 @@ def evalsha(client: Client, argv: list[bytes]) -> Reply:
 @command(f"EVAL_RO script {KEYS_AND_ARGUMENTS}", "Runs a script that may only read.", RUNS | READONLY, since="7.0.0", complexity=DEPENDS,
          keys="RO ACCESS", acl="scripting")
 def eval_ro(client: Client, argv: list[bytes]) -> Reply:
-    client.server.monitors.show(client, argv)
+    _show(client, argv)
     count = _count(argv)
     scripts = _scripts(client)
     return scripts.run(client, argv, scripts.for_eval(argv[1]), count, True)
@@ -63,7 +68,7 @@ def eval_ro(client: Client, argv: list[bytes]) -> Reply:
 @command(f"EVALSHA_RO sha1 {KEYS_AND_ARGUMENTS}", "Runs a script that is known by its SHA-1 and may only read.", RUNS | READONLY,
          since="7.0.0", complexity=DEPENDS, keys="RO ACCESS", acl="scripting")
 def evalsha_ro(client: Client, argv: list[bytes]) -> Reply:
-    client.server.monitors.show(client, argv)
+    _show(client, argv)
     count = _count(argv)
     scripts = _scripts(client)
     return scripts.run(client, argv, scripts.find(argv[1]), count, True)

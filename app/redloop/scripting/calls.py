@@ -134,7 +134,8 @@ class Calls:
         else:
             reply = self._call_apart(command, argv)
         if isinstance(reply, bytes):
-            return reply if self.fits(len(reply)) else OUT_OF_MEMORY
+            runtime = self.runtime
+            return reply if runtime is not None and runtime.fits(len(reply)) else OUT_OF_MEMORY
         if isinstance(reply, int) and not isinstance(reply, bool):
             return reply
         return self.to_lua(reply)

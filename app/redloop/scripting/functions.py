@@ -156,7 +156,7 @@ class Functions:
         runtime = self._runtime
         assert runtime is not None
         self.running = argv
-        return self.scripts.execute(client, argv, function, count, read_only, runtime.call, self.calls)
+        return self.scripts.execute(client, argv, function, count, read_only, runtime, self.calls)
 
     # --- changing it ---------------------------------------------------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class Functions:
         self._deadline_ns = self.server.clock.monotonic_ns() + limit_ns if limit_ns else 0
         runtime.stage(True)
         try:
-            runtime.call(chunk, 0, [])
+            runtime.run(chunk, 0, [], True)
         except ScriptError as failure:
             raise RedisError(library_does_not_register(failure.text)) from None
         finally:

@@ -1,6 +1,6 @@
 """A Lua runtime: the sandbox of sandbox.lua, with what Python adds to it.
 
-Lua and Python meet in few places. `compile` makes a function of a text, `run` and `call` run one with keys and arguments and give its
+Lua and Python meet in few places. `compile` makes a function of a text, `run` runs one with keys and arguments and gives its
 reply, `library` puts functions of Python's into the globals, and `redis.call` comes to `Calls.call`. What passes are plain values and
 tuples that begin with True and a kind (sandbox.lua has the other half).
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lupa.lua51 import LuaError, LuaRuntime
+from mypy_extensions import i64
 
 from redloop.errors import RedisError
 from redloop.resp.replies import BigNumber, Members, Pairs, Reply, Simple, Verbatim
@@ -104,8 +105,6 @@ class Runtime:
         self._compile = inside[b"compile"]
         self._run = inside[b"run"]
         self._run_with = inside[b"run_with"]
-        self._call = inside[b"call"]
-        self._call_with = inside[b"call_with"]
         self._fetch = inside[b"fetch"]
         self._library = inside[b"library"]
         self.globals = inside[b"globals"]
@@ -166,25 +165,25 @@ class Runtime:
             raise CompileError(answer[1].decode("utf-8", "surrogateescape"))
         return answer
 
-    def run(self, function: object, count: int, rest: list[bytes]) -> Reply:
-        """Runs a script; the first `count` of `rest` are its keys. Raises ScriptError."""
-        if len(rest) <= DIRECT:
-            if self.memory_used() > self._crowded or (rest and sum(map(len, rest)) > ROOM // 2):
-                self.make_room(sum(map(len, rest)))
-            return self._ended(self._run, function, count, rest)
-        self.make_room(sum(map(len, rest)) + 100 * len(rest))
-        return self._ended(self._run_with, function, self.table_from(rest[:count]), [self.table_from(rest[count:])])
-
-    def call(self, function: object, count: int, rest: list[bytes]) -> Reply:
-        """Calls a function with keys and arguments. Raises ScriptError."""
-        self.make_room(sum(map(len, rest)) + 100 * len(rest))
-        if len(rest) <= DIRECT:
-            return self._ended(self._call, function, count, rest)
-        return self._ended(self._call_with, function, self.table_from(rest[:count]), [self.table_from(rest[count:])])
-
-    def _ended(self, runner: Callable[..., object], function: object, first: object, rest: Sequence[object]) -> Reply:
+    def run(self, function: object, count: int, rest: list[bytes], called: bool = False) -> Reply:
+        """Runs a script; the first `count` of `rest` are its keys. `called`: they are its arguments, no globals. Raises ScriptError."""
+        number = len(rest)
+        size: i64 = 0
+        for word in rest:
+            size += len(word)
+        if size > ROOM // 2 or number > DIRECT or self.memory_used() > self._crowded:
+            self.make_room(size + 100 * number)
+        run = self._run
+        answer: Any
         try:
-            answer = runner(function, first, *rest)
+            if number == 1:
+                answer = run(function, called, count, rest[0])
+            elif number == 2:
+                answer = run(function, called, count, rest[0], rest[1])
+            elif number <= DIRECT:
+                answer = run(function, called, count, *rest)
+            else:
+                answer = self._run_with(function, called, self.table_from(rest[:count]), self.table_from(rest[count:]))
         except LuaError as error:  # where it could not be told to the script: there is no memory for it
             raise ScriptError(f"ERR {str(error) or NO_MEMORY}") from None
         except RecursionError:

@@ -748,37 +748,30 @@ local function ended(ok, value)
 end
 
 local function split(count, ...)
-  if count == 0 then
+  local total = select("#", ...)
+  if count == total then
+    return { ... }, {}
+  elseif count == 0 then
     return {}, { ... }
+  elseif count == 1 then
+    return { (...) }, { select(2, ...) }
   end
-  local all, keys, rest = { ... }, {}, {}
-  for at = 1, count do
-    keys[at] = all[at]
-  end
-  for at = count + 1, select("#", ...) do
-    rest[at - count] = all[at]
-  end
-  return keys, rest
+  local all = { ... }
+  return { unpack(all, 1, count) }, { unpack(all, count + 1, total) }
 end
 
--- A script: the keys and arguments are globals.
-local function run(f, count, ...)
-  globals.KEYS, globals.ARGV = split(count, ...)
+-- The keys and arguments are globals, or what the function is called with.
+local function run_with(f, called, keys, arguments)
+  if called then
+    f = bind(f, 2, keys, arguments)
+  else
+    globals.KEYS, globals.ARGV = keys, arguments
+  end
   return ended(xpcall(f, on_error))
 end
 
-local function run_with(f, keys, arguments)
-  globals.KEYS, globals.ARGV = keys, arguments
-  return ended(xpcall(f, on_error))
-end
-
--- A function: they are its arguments.
-local function call(f, count, ...)
-  return ended(xpcall(bind(f, 2, split(count, ...)), on_error))
-end
-
-local function call_with(f, keys, arguments)
-  return ended(xpcall(bind(f, 2, keys, arguments), on_error))
+local function run(f, called, count, ...)
+  return run_with(f, called, split(count, ...))
 end
 
 -- What Python puts among the globals: values, functions of its own by their numbers, and a table made here.
@@ -865,6 +858,6 @@ return {
   compile = function(code, name)
     return compile(code, name, environment)
   end,
-  run = run, run_with = run_with, call = call, call_with = call_with, fetch = fetch, library = library, redis_calls = redis_calls,
+  run = run, run_with = run_with, fetch = fetch, library = library, redis_calls = redis_calls,
   stage = stage, set_stage = set_stage, protect = protect, globals = globals, kept = kept,
 }

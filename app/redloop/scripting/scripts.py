@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Final
 
 from redloop.engine.client import Client
@@ -34,8 +33,6 @@ from redloop.scripting.libraries import install
 from redloop.scripting.runtime import CompileError, Runtime, ScriptError
 
 log = logging.getLogger("redloop.scripting")
-
-Runner = Callable[[object, int, list[bytes]], Reply]
 
 MOST_EVALS: Final = 500
 
@@ -191,12 +188,12 @@ class Scripts:
     def run(self, client: Client, argv: list[bytes], script: Script, count: int, read_only: bool) -> Reply:
         """Runs a script for `client`; `argv[3:]` are `count` keys and the arguments. Errors are returned or raised."""
         assert self._runtime is not None
-        return self.execute(client, argv, script, count, read_only, self._runtime.run, self.calls)
+        return self.execute(client, argv, script, count, read_only, self._runtime, self.calls)
 
     def execute(
-        self, client: Client, argv: list[bytes], script: Runnable, count: int, read_only: bool, runner: Runner, calls: Calls
+        self, client: Client, argv: list[bytes], script: Runnable, count: int, read_only: bool, runtime: Runtime, calls: Calls
     ) -> Reply:
-        """The same for a script or a function: `runner` of a runtime runs it, whose calls come to `calls`."""
+        """The same for a script or a function of `runtime`, whose calls come to `calls`."""
         flags = script.flags
         if not flags & LEGACY:
             if read_only and not flags & NO_WRITES:
@@ -211,9 +208,9 @@ class Scripts:
         mark = effects.mark()
         effects.depth += 1
         self.busy.begin(client, calls, script.shown)
-        server.clock.freeze()
+        server.clock.freeze(server.mark)
         try:
-            reply = runner(script.function, count, argv[3:])
+            reply = runtime.run(script.function, count, argv[3:], bool(script.shown))
         except ScriptError as error:
             text = error.text
             if error.source and error.line:
