@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.compat.servers import PATIENCE
+
 PASSWORD = "open sesame"
 
 
 def _openssl(folder: Path, *words: str) -> None:
-    done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
 
 
