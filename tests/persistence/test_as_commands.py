@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from redloop.persistence.as_commands import key_as_commands
+from redloop.persistence.as_commands import STEP, CommandForm, key_as_commands
 from redloop.resp.encode import encode_command
 from redloop.values.hash import Hash
 from redloop.values.list import List
 from redloop.values.set import Set
 from redloop.values.sorted_set import SortedSet
 from redloop.values.stream import Stream
+
+SELECT = encode_command([b"SELECT", b"0"])
 
 
 def a_list(count: int) -> List:
@@ -105,6 +107,43 @@ def test_a_value_as_commands(value: object, due: int, lines: list[str] | None) -
         assert sorted(found.split(b"*")) == sorted(b"".join(encode_command(line.encode().split()) for line in lines).split(b"*"))
         return
     assert key_as_commands(b"k", value, due) == b"".join(encode_command(line.encode().split()) for line in lines)
+
+
+@pytest.mark.parametrize("due", [-1, 77])
+@pytest.mark.parametrize("count", [STEP, STEP + 1, 3 * STEP])
+def test_a_large_value_in_steps_is_the_same(count: int, due: int) -> None:
+    numbers = range(count)
+    for value in (
+        a_list(count),
+        a_set(*[b"m%d" % number for number in numbers]),
+        a_sorted_set(**{f"m{number}": float(number) for number in numbers}),
+        a_hash({}, **{f"f{number}": "v" for number in numbers}),
+    ):
+        form = CommandForm(False, [])
+        whole = key_as_commands(b"k", value, due)
+        steps = 0
+        more = form.take(0, b"k", value, due, -1)
+        if more:
+            form.detach()
+            change(value)
+        while more:
+            more = form.more()
+            steps += 1
+        assert steps == (count // STEP + (count % STEP > 0) if count > STEP else 0)
+        assert form.size == len(whole) + len(SELECT)
+        assert form.flush() == SELECT + whole
+
+
+def change(value: object) -> None:
+    """It changes before all has been written."""
+    if isinstance(value, List):
+        value.pop_head(-2)
+    elif isinstance(value, SortedSet):
+        value.pop(True)
+    elif isinstance(value, Set):
+        value.remove(b"m1")
+    elif isinstance(value, Hash):
+        value.set(b"f1", b"other")
 
 
 def test_what_is_no_value_is_refused() -> None:

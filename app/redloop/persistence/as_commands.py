@@ -1,6 +1,7 @@
 """Values as commands: how a rewritten append-only file makes a key again, in the words of redis-server's own rewrite.
 
-A collection comes in commands of at most 64 items, so that loading it never takes one long command. A new type of value gets a branch here.
+A collection comes in commands of at most 64 items, so that loading it never takes one long command; a large one is written in steps, from a
+list of its items as they were. (Streams, and hashes with fields that expire, are not.) A new type of value gets a branch here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,51 @@ from redloop.values.stream_groups import Group
 from redloop.values.stream_ids import MAX_ID, format_id
 
 ITEMS: Final = 64
+STEP: Final = 8 * ITEMS
+"""Items that are written in one step."""
+
+
+class Parts:
+    """What is left of a collection that `command` makes, so many items at a time. `words`: items, or fields and their values in turn."""
+
+    def __init__(self, command: bytes, key: bytes, words: list[bytes], width: int, scores: list[float]) -> None:
+        self.command = command
+        self.key = key
+        self.words = words
+        self.width = width  # words of an item
+        self.scores = scores  # of the words, or none
+        self.at = 0
+
+    def step(self, items: int) -> bytes:
+        """The commands for the next `items`, a multiple of ITEMS or all that are left."""
+        commands: list[bytes] = []
+        stop = min(self.at + items * self.width, len(self.words))
+        while self.at < stop:
+            start = self.at
+            self.at = min(start + ITEMS * self.width, stop)
+            words = self.words[start : self.at]
+            if self.scores:
+                words = _with_scores(words, self.scores[start : self.at])
+            commands.append(encode_command([self.command, self.key, *words]))
+        return b"".join(commands)
+
+    def left(self) -> int:
+        """How many items."""
+        return (len(self.words) - self.at) // self.width
+
+
+def parts_of(key: bytes, value: object) -> Parts | None:
+    """The value as parts; None if it is no collection, or one that does not come in parts."""
+    if isinstance(value, List):
+        return Parts(b"RPUSH", key, value.items(), 1, [])
+    if isinstance(value, Set):
+        return Parts(b"SADD", key, value.members(), 1, [])
+    if isinstance(value, SortedSet):
+        count = len(value)
+        return Parts(b"ZADD", key, value.members(0, count), 1, value.scores(0, count))
+    if isinstance(value, Hash) and value.expires is None:
+        return Parts(b"HMSET", key, value.flat(), 2, [])
+    return None
 
 
 class CommandForm(Form):
@@ -31,6 +77,8 @@ class CommandForm(Form):
         self._libraries = libraries
         self._parts: list[bytes] = []
         self._database = -1
+        self._left: Parts | None = None  # of a large value
+        self._due = -1
 
     def begin(self, keyspace: Keyspace) -> None:
         if self._timestamp:
@@ -42,7 +90,23 @@ class CommandForm(Form):
         if number != self._database:
             self._database = number
             self._add(encode_command([b"SELECT", b"%d" % number]))
-        self._add(key_as_commands(key, value, due))
+        parts = None if isinstance(value, bytes) else parts_of(key, value)
+        if parts is not None and parts.left() > STEP:
+            self._left = parts
+            self._due = due
+            return True
+        self._add(parts.step(STEP) + _expiry(key, due) if parts is not None else key_as_commands(key, value, due))
+        return False
+
+    def more(self) -> bool:
+        parts = self._left
+        if parts is None:
+            return False
+        self._add(parts.step(STEP))
+        if parts.left():
+            return True
+        self._add(_expiry(parts.key, self._due))
+        self._left = None
         return False
 
     def _add(self, data: bytes) -> None:
@@ -64,31 +128,24 @@ def key_as_commands(key: bytes, value: object, due: int) -> bytes:
         data = encode_command([b"SET", key, b"%d" % value])
     elif isinstance(value, bytearray):
         data = encode_command([b"SET", key, bytes(value)])
-    elif isinstance(value, List):
-        data = _in_parts(b"RPUSH", key, value.items(), ITEMS)
-    elif isinstance(value, Set):
-        data = _in_parts(b"SADD", key, value.members(), ITEMS)
-    elif isinstance(value, SortedSet):
-        data = _in_parts(b"ZADD", key, _scores_and_members(value), 2 * ITEMS)
+    elif (parts := parts_of(key, value)) is not None:
+        data = parts.step(parts.left())
     elif isinstance(value, Hash):
-        data = _expiring_hash(key, value) if value.expires is not None else _in_parts(b"HMSET", key, value.flat(), 2 * ITEMS)
+        data = _expiring_hash(key, value)
     elif isinstance(value, Stream):
         data = _stream(key, value)
     else:
         raise TypeError(f"not a value: {type(value).__name__}")
-    if due >= 0:
-        data += encode_command([b"PEXPIREAT", key, b"%d" % due])
-    return data
+    return data + _expiry(key, due)
 
 
-def _in_parts(command: bytes, key: bytes, words: list[bytes], size: int) -> bytes:
-    return b"".join([encode_command([command, key, *words[start : start + size]]) for start in range(0, len(words), size)])
+def _expiry(key: bytes, due: int) -> bytes:
+    return encode_command([b"PEXPIREAT", key, b"%d" % due]) if due >= 0 else b""
 
 
-def _scores_and_members(value: SortedSet) -> list[bytes]:
+def _with_scores(members: list[bytes], scores: list[float]) -> list[bytes]:
     words: list[bytes] = []
-    count = len(value)
-    for score, member in zip(value.scores(0, count), value.members(0, count), strict=True):
+    for score, member in zip(scores, members, strict=True):
         words.append(format_double(score))
         words.append(member)
     return words
