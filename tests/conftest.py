@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 
 import redloop
+from tests.compat.hand_clock import available
 from tests.compat.harness import pack
 from tests.compat.replies import Stream
 from tests.compat.servers import OracleMissingError, oracle_folder, start
@@ -28,7 +29,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "redloop")
 
 def pytest_report_header() -> str:
     mode = "compiled" if redloop.compiled() else "interpreted"
-    return f"redloop {redloop.__version__}, {mode}, {os.environ.get('REDLOOP_LOOP', 'uvloop')}, from {redloop.__path__[0]}"
+    clock = "hand-set where a test wants that" if available() else "the system's"
+    return f"redloop {redloop.__version__}, {mode}, {os.environ.get('REDLOOP_LOOP', 'uvloop')}, from {redloop.__path__[0]}; clock: {clock}"
 
 
 def pytest_sessionstart() -> None:

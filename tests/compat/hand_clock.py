@@ -18,7 +18,12 @@ import sys
 import tempfile
 
 SOURCE = pathlib.Path(__file__).with_name("hand_clock.c")
-START_MS = 1_700_000_000_000
+START_MS = 1_711_300_000_000  # soon after a turn of the 24 bits in which Redis keeps seconds of use: it reckons badly across one
+
+FINE_TIME = ["--hz", "500", "--maxmemory", "1000gb", "--maxmemory-policy", "allkeys-lru"]
+"""Settings under which a real server knows for each key when it was used: it looks at the time so often, and has no number as one object
+for many keys.
+"""
 
 
 @functools.cache

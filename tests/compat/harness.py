@@ -55,7 +55,7 @@ import socket
 import sys
 import time
 
-from tests.compat.hand_clock import HandClock
+from tests.compat.hand_clock import FINE_TIME, HandClock
 from tests.compat.replies import CLOSED, SILENT, Stream, compare, parse, scalar
 from tests.compat.servers import PATIENCE, Server, start
 
@@ -425,7 +425,7 @@ def main(arguments: list[str]) -> int:
         else:
             lines.append(Line(argument, where="line"))
             trace = True
-    ours, theirs = start_pair("--hz", "500", clocks=True) if any(line.timed for line in lines) else start_pair()
+    ours, theirs = start_pair(*FINE_TIME, clocks=True) if any(line.timed for line in lines) else start_pair()
     with ours, theirs:
         pair = Pair(ours, theirs)
         pair.trace = trace

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compat.hand_clock import available
+from tests.compat.hand_clock import FINE_TIME, available
 from tests.compat.harness import Pair, read_cases, start_pair
 
 CASES = pathlib.Path(__file__).parent / "clock"
@@ -24,7 +24,7 @@ def clock_pair(oracle: str) -> Iterator[Pair]:
         if os.environ.get("CI"):
             pytest.fail("no hand-set clock")
         pytest.skip("no hand-set clock on this machine")
-    ours, theirs = start_pair("--hz", "500", clocks=True)  # the real server looks at the time of use hz times a second
+    ours, theirs = start_pair(*FINE_TIME, clocks=True)
     with ours, theirs:
         both = Pair(ours, theirs)
         yield both

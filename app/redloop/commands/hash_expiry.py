@@ -74,6 +74,7 @@ def _delete_past(client: Client, key: bytes, found: Hash, fields: list[bytes]) -
             client.replay_as([b"HDEL", key, field])
             deleted += 1
     if deleted:
+        client.keyspace.expired_fields += deleted
         client.db.changed(key, HASH, b"hdel", deleted)
     delete_if_empty(client.db, key, found)
 
@@ -234,7 +235,7 @@ def _ttl(client: Client, argv: list[bytes], unit: int, since: int) -> list[objec
     answers: list[object] = []
     for field in fields:
         due = found.due(field)
-        if field not in found or 0 <= due < client.clock.ms:
+        if field not in found or 0 <= due <= client.clock.ms:
             answers.append(NO_FIELD)
         elif due == NO_EXPIRY:
             answers.append(NO_EXPIRY)

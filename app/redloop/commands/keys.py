@@ -36,7 +36,7 @@ def _delete(client: Client, argv: list[bytes]) -> int:
     deleted = 0
     for index in range(1, len(argv)):
         key = argv[index]
-        if db.remove(key):
+        if db.delete(key):
             db.changed(key, GENERIC, b"del")
             deleted += 1
     return deleted

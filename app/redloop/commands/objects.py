@@ -23,7 +23,7 @@ SHARED_REFCOUNT: Final = 2147483647
     READONLY, since="2.2.3", complexity="O(1)", keys="RO", tips="nondeterministic_output",
 )
 def object_encoding(client: Client, argv: list[bytes]) -> Reply:
-    value = client.db.peek(argv[2])
+    value = client.db.look(argv[2])
     return None if value is None else encoding(value, client.server.config)
 
 
@@ -32,7 +32,7 @@ def object_encoding(client: Client, argv: list[bytes]) -> Reply:
     READONLY, since="2.2.3", complexity="O(1)", keys="RO", tips="nondeterministic_output",
 )
 def object_refcount(client: Client, argv: list[bytes]) -> Reply:
-    value = client.db.peek(argv[2])
+    value = client.db.look(argv[2])
     return None if value is None else reference_count(value, client.server.config)
 
 
@@ -50,7 +50,7 @@ def reference_count(value: object, config: Config) -> int:
     READONLY, since="2.2.3", complexity="O(1)", keys="RO", tips="nondeterministic_output",
 )
 def object_idletime(client: Client, argv: list[bytes]) -> Reply:
-    if client.db.peek(argv[2]) is None:
+    if client.db.look(argv[2]) is None:
         return None
     if "lfu" in client.server.config.maxmemory_policy:
         raise RedisError(LFU)
@@ -62,7 +62,7 @@ def object_idletime(client: Client, argv: list[bytes]) -> Reply:
     READONLY, since="4.0.0", complexity="O(1)", keys="RO", tips="nondeterministic_output",
 )
 def object_freq(client: Client, argv: list[bytes]) -> Reply:
-    if client.db.peek(argv[2]) is None:
+    if client.db.look(argv[2]) is None:
         return None
     if "lfu" not in client.server.config.maxmemory_policy:
         raise RedisError(NOT_LFU)

@@ -308,7 +308,8 @@ def xreadgroup(client: Client, argv: list[bytes]) -> Reply:
     WRITE | FAST, since="5.0.0", complexity="O(1)", keys="RW UPDATE",
 )
 def xack(client: Client, argv: list[bytes]) -> Reply:
-    found = as_stream(client.db.find_for_write(argv[1]))
+    client.db.for_write(argv[1])
+    found = as_stream(client.db.find(argv[1]))  # counts as a look-up for reading, as in Redis
     group = None if found is None else found.groups.get(argv[2])
     if group is None:
         return 0

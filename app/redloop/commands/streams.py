@@ -156,7 +156,7 @@ class Trimming:
         argv = self.argv.copy()
         if self.at and self.approximate:
             argv[self.at - 1] = b"="
-            argv[self.at] = format_id(found.nodes[0].master if found.nodes else 0) if self.by_id else b"%d" % found.length
+            argv[self.at] = format_id(found.nodes[0].master if found.nodes else MAX_ID) if self.by_id else b"%d" % found.length
         return argv
 
 

@@ -249,7 +249,7 @@ class Database:
 
     def _is_due(self, segment: Segment, key: bytes) -> bool:
         due = segment.expires.get(key)
-        if due is None or due >= self.clock.ms:  # its last millisecond is still its own, as in Redis
+        if due is None or due >= self.clock.ms:  # in the very millisecond it may still be found, and may be reclaimed, as in Redis
             return False
         if not self.keyspace.expiring:
             return self.keyspace.veiled
@@ -332,8 +332,11 @@ class Database:
         if segment.mixed:
             self.keyspace.trash.add(values.get(key))
         values[key] = value
+        after: i64 = len(values)
         if self.keyspace.touch_mode == TOUCH_SEGMENT:
             segment.used = self.clock.seconds
+        elif after == before:
+            self._touch(segment, key)  # another value, the same key: as much an access as any other
         elif self.keyspace.touch_mode == TOUCH_COUNTER:
             segment.accessed[key] = self.clock.seconds // 60 << 8 | LFU_FIRST
         else:
@@ -342,7 +345,6 @@ class Database:
             segment.mixed = True
             if isinstance(value, Hash) and value.soonest < NEVER:
                 self.due_fields.watch(key, value.soonest)
-        after: i64 = len(values)
         if after != before:
             self.size += 1
             segment.changes += 1
@@ -352,14 +354,21 @@ class Database:
                 self.keyspace.notify(self, key, NEW, b"new")
 
     def remove(self, key: bytes) -> bool:
-        """Deletes `key`; False if it was not there. The caller says `changed`."""
+        """Deletes `key`, due or not; False if it was not there. The caller says `changed`."""
         if self.keyspace.savers:
             self.for_write(key)
         segment = self.segment(key)
-        if key not in segment.values or (segment.expires and self._is_due(segment, key)):
+        if key not in segment.values:
             return False
         self._discard(segment, key)
         return True
+
+    def delete(self, key: bytes) -> bool:
+        """The same for who asked for that very key: one that is due expires now, and counts as not there."""
+        segment = self.segment(key)
+        if segment.expires and self._is_due(segment, key):
+            return False
+        return self.remove(key)
 
     def _discard(self, segment: Segment, key: bytes) -> None:
         if segment.expires and key in segment.expires:
@@ -408,7 +417,7 @@ class Database:
         """Expires the keys of `segment` that are due; False if the deadline passed before the last."""
         clock = self.clock
         now = clock.ms
-        due_keys = [key for key, due in segment.expires.items() if due < now]
+        due_keys = [key for key, due in segment.expires.items() if due <= now]
         while due_keys:
             self._expire(segment, due_keys.pop())
             # With any key the last of a megabyte may go back to the system, which takes as long as a hundred keys.

@@ -29,7 +29,7 @@ class DueFields:
     def take(self, now: int) -> bytes | None:
         """A key whose fields may be due, None if there is none; it is not watched from here on."""
         heap = self._heap
-        while heap and heap[0][0] < now:
+        while heap and heap[0][0] <= now:
             due, key = heappop(heap)
             if self._times.get(key) == due:
                 self._times.pop(key)

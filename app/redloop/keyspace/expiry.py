@@ -69,7 +69,7 @@ class ExpiryCycle:
             if database.volatile > 0:
                 while self._slot < len(database.directory):
                     segment = database.directory[self._slot]
-                    if segment.expires and segment.soonest < clock.ms:
+                    if segment.expires and segment.soonest <= clock.ms:
                         slots: i64 = len(database.directory)
                         whole = database.reclaim(segment, deadline)
                         if len(database.directory) < slots:  # it has shrunk
@@ -93,7 +93,7 @@ class ExpiryCycle:
                 return True
             value = database.peek(key)
             if isinstance(value, Hash):
-                if value.soonest < clock.ms:
+                if value.soonest <= clock.ms:
                     reclaim_fields(database, key, value, FIELDS_AT_ONCE)
                 else:
                     database.due_fields.watch(key, value.soonest)

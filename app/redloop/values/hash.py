@@ -307,16 +307,16 @@ class Hash:
         self.soonest = int(expires.ranking.scores_between(0, 1)[0]) if expires is not None and len(expires) else NEVER
 
     def due_fields(self, now: int) -> frozenset[bytes]:
-        """The fields that are due at `now`."""
+        """The fields that were due before `now`."""
         ranking = None if self.expires is None else self.expires.ranking
         return frozenset() if ranking is None else frozenset(ranking.members_between(0, ranking.rank_of_score(float(now), False)))
 
     def expire(self, now: int, limit: int) -> list[bytes]:
         """Removes up to `limit` fields that are due at `now`, the soonest first, and returns them."""
         expires, table = self.expires, self.table
-        if expires is None or table is None or self.soonest >= now:
+        if expires is None or table is None or self.soonest > now:
             return []
-        stop = min(expires.ranking.rank_of_score(float(now), False), limit)
+        stop = min(expires.ranking.rank_of_score(float(now), True), limit)
         fields = expires.cut(0, stop)
         for field in fields:
             table.pop(field)
