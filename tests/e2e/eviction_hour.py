@@ -23,6 +23,8 @@ from tests.engine.house import Guest, House
 
 MB: Final = 1 << 20
 STEP_MS: Final = 1000
+PAUSE_MS: Final = 200
+"""The longest that passes between two readings of memory."""
 PIPELINES: Final = 8
 LENGTHS: Final = (1, 5, 50)
 KEYS: Final = 100_000
@@ -90,6 +92,7 @@ class Hour:
         self.commands = 0
         self.refused = 0
         self.errors: dict[str, int] = {}
+        self.peak = 0
         self.most_over = 0
         self.most_resident = 0
         self.residents: list[float] = []  # megabytes, at the end of each wave
@@ -199,10 +202,12 @@ class Hour:
             self.writer.look()
 
     def check(self) -> None:
-        """How far above the limit it is: a command may have brought it there, the next one evicts."""
+        """How far above the limit it is: a command may have brought it there, the next one evicts, when the time for a reading has come."""
+        memory = self.server.memory
+        self.peak = max(self.peak, memory.now() - self.limit)
+        self.clock.advance(PAUSE_MS)
         self.say(self.writer, [[b"PING"]])
         self.writer.look()
-        memory = self.server.memory
         self.most_over = max(self.most_over, memory.now() - self.limit)
         self.most_resident = max(self.most_resident, memory.resident)
 
@@ -222,6 +227,7 @@ class Hour:
             "evicted": keyspace.evicted,
             "expired": keyspace.expired,
             "keys": sum(len(database) for database in keyspace.databases),
+            "peak": self.peak / MB,
             "over": self.most_over / MB,
             "used": (memory.now() - memory.at_start) / MB,
             "resident": (memory.resident - memory.at_start) / MB,

@@ -196,6 +196,7 @@ def test_a_command_that_took_long_may_have_taken_much() -> None:
     clock = ManualClock()
     memory = MemoryUse(clock, Slow(clock))
     memory.now()
+    memory.now()
     assert memory.patience_ns == 20_000_000
 
 

@@ -189,6 +189,7 @@ class MemoryUse:
         self.count = 0  # of readings
         self.next_ns: i64 = 0  # when the next may be taken
         self.patience_ns: i64 = 0
+        self._took_ns: i64 = LONGEST_PAUSE_NS  # the last reading; of two the shorter says how long they take
         self.changes: Callable[[], int] = _nothing  # counts what may have freed something
 
         self._mean = FIRST_MEAN
@@ -219,7 +220,8 @@ class MemoryUse:
         self._read()
         ended_ns = self._clock.monotonic_ns()
         self.next_ns = ended_ns + min(DUTY * (ended_ns - begun_ns), LONGEST_PAUSE_NS)
-        self.patience_ns = min(PATIENCE * (ended_ns - begun_ns), LONGEST_PAUSE_NS)
+        self.patience_ns = min(PATIENCE * min(ended_ns - begun_ns, self._took_ns), LONGEST_PAUSE_NS)
+        self._took_ns = ended_ns - begun_ns
         self._dear = ended_ns - begun_ns > DEAR_NS
         self.peak = max(self.peak, self.used)
         self.count += 1
