@@ -80,6 +80,40 @@ def test_expiry_goes_along(server: Server, other: Server) -> None:
         assert 900_000 < left <= 1_000_000
 
 
+def fill_large(wire: Wire) -> list[str]:
+    """Large values of every type that can be large; their keys."""
+    wire.call("SETRANGE", "buffer", 3_000_000, "end")
+    wire.call("SET", "text", "x" * 2_000_000)
+    for first in range(0, 40_000, 4000):
+        numbers = range(first, first + 4000)
+        wire.call("RPUSH", "list", *[f"item:{number}" for number in numbers])
+        wire.call("SADD", "set", *[f"member:{number}" for number in numbers])
+        wire.call("HSET", "hash", *[word for number in numbers for word in (f"field:{number}", number)])
+        wire.call("ZADD", "zset", *[word for number in numbers for word in (str(number / 7), f"member:{number}")])
+    wire.call("HEXPIRE", "hash", 10_000, "FIELDS", 2, "field:1", "field:39999")
+    wire.call("EXPIRE", "set", 10_000)
+    return ["buffer", "text", "list", "set", "hash", "zset"]
+
+
+@pytest.mark.parametrize("how", ["", "COPY"])
+def test_large_values_in_slices(server: Server, other: Server, how: str) -> None:
+    """Commands that wait for the keys find them gone, or as they were; others do not wait for the payloads."""
+    with Wire(server) as mover, Wire(server) as writer, Wire(server) as reader, Wire(other) as there:
+        there.call("AUTH", "secret")
+        there.call("FLUSHALL")
+        names = fill_large(mover)
+        digest = mover.call("DEBUG", "DIGEST")
+        mover.send("MIGRATE", "127.0.0.1", other.port, "", 0, 30_000, *([how] if how else []), "AUTH", "secret", "KEYS", *names)
+        writer.send("APPEND", "buffer", "more")
+        writer.send("ZADD", "zset", 1, "new")
+        writer.send("DEL", "list")
+        assert reader.call("PING") == b"PONG"
+        assert mover.read() == b"OK"
+        assert [writer.read() for _ in range(3)] == ([3_000_007, 1, 1] if how else [4, 1, 0])
+        assert there.call("DEBUG", "DIGEST") == digest
+        assert 9000 < int(str(there.call("TTL", "set"))) <= 10_000
+
+
 class Sluggish:
     """A target that takes what it is sent and answers when told to."""
 

@@ -6,12 +6,10 @@ from typing import Final
 
 from redloop.engine.client import Client
 from redloop.engine.command import WRITE, family
-from redloop.engine.migration import Migrations, Move, running_loop
+from redloop.engine.migration import Migrations, Move, Parcel, running_loop
 from redloop.engine.slowlog import REDACTED
 from redloop.errors import MIGRATE_KEYS, SYNTAX, RedisError
 from redloop.numbers import parse_int
-from redloop.persistence.rdb import payload
-from redloop.resp.encode import encode_command
 from redloop.resp.replies import NOTHING, Reply, Simple
 
 command = family("generic")
@@ -62,11 +60,12 @@ def migrate(client: Client, argv: list[bytes]) -> Reply:
     move = Move((argv[1], argv[2]), database, (timeout_ms if timeout_ms > 0 else DEFAULT_TIMEOUT_MS) / 1000)
     move.copy = copy
     move.login = login
+    move.replace = replace
     for key in keys:
-        restore = _restore(client, key, replace)
-        if restore:
-            move.payloads.append((key, restore))
-    if not move.payloads:
+        value = client.db.find(key)
+        if value is not None:
+            move.parcels.append(Parcel(key, value, client.db.expiry(key), client.server.config))
+    if not move.parcels:
         return NOKEY
     migrations: Migrations = client.server.migrations
     loop = running_loop()
@@ -74,14 +73,3 @@ def migrate(client: Client, argv: list[bytes]) -> Reply:
         return migrations.run(client, move)
     migrations.begin(client, move, loop)
     return NOTHING
-
-
-def _restore(client: Client, key: bytes, replace: bool) -> bytes:
-    """The RESTORE that makes a key on the other side; nothing if the key is not there."""
-    value = client.db.find(key)
-    if value is None:
-        return b""
-    due = client.db.expiry(key)
-    ttl = max(1, due - client.clock.now_ms()) if due >= 0 else 0
-    words = [b"RESTORE", key, b"%d" % ttl, payload.dump(value, client.server.config)]
-    return encode_command([*words, b"REPLACE"] if replace else words)

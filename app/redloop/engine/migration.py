@@ -1,9 +1,11 @@
 """Keys on their way to another server (MIGRATE): connections that are kept, and who waits while keys are moved.
 
-The conversation with the target takes a thread, for as long as the caller's timeout allows each step, so that a slow target stops nobody:
-the client that asked is parked. A real server stops altogether meanwhile, which makes the move atomic; here a guard parks whoever would
-change one of the keys, and lets everybody else pass. What has arrived is then deleted, and passed on as DEL. Inside a transaction or a
-script nothing may come between: there the conversation is waited for, as in Redis.
+The payloads are made in slices between the commands. The conversation with the target then takes a thread, for as long as the caller's
+timeout allows each step, so that neither a large value nor a slow target stops anybody: the client that asked is parked. A real server
+stops altogether meanwhile, which makes the move atomic; here a guard parks whoever would change one of the keys (with COPY only until the
+payloads are made), and lets everybody else pass. What happens by itself, as the expiry of a field, is in the payload or not, never half.
+What has arrived is then deleted, and passed on as DEL. Inside a transaction or a script nothing may come between: there all is waited for,
+as in Redis.
 
 Connections are kept for ten seconds, at most 64 of them. A kept one that turns out to be closed is opened again, once.
 """
@@ -15,9 +17,11 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from redloop.clock import Clock
+from redloop.config import Config
 from redloop.engine.client import PARKED_LONG, Client
 from redloop.engine.command import NOSCRIPT, WRITE, Command
 from redloop.engine.keys import find_keys
@@ -25,6 +29,7 @@ from redloop.engine.server import Server
 from redloop.errors import MIGRATE_CONNECTING, MIGRATE_READING, MIGRATE_WRITING, RedisError, migrate_refused
 from redloop.events import GENERIC
 from redloop.keyspace.database import Database
+from redloop.persistence.rdb.payload import Dumping
 from redloop.resp.encode import encode_command
 from redloop.resp.replies import NOTHING, OK
 
@@ -33,6 +38,8 @@ KEEP_MS: Final = 10_000
 MOST_AT_ONCE: Final = 4
 """Conversations; further ones wait for their turn."""
 PIECE: Final = 64 * 1024
+SLICE_NS: Final = 2_000_000
+"""Longest stretch of making payloads before the loop gets its turn."""
 LONGEST_LINE: Final = 64 * 1024
 UNKNOWN: Final = -1
 
@@ -107,20 +114,59 @@ def _leading_number(text: str) -> int:
     return int(digits or "0")
 
 
+class Parcel:
+    """A key on its way, which expires at `due` (-1: never)."""
+
+    def __init__(self, key: bytes, value: object, due: int, config: Config) -> None:
+        self.key = key
+        self.due = due
+        self.dumping = Dumping(value, config)
+        self.words = [b"RESTORE", key, b"0"]
+
+    def pieces(self, replace: bool) -> Iterator[bytes]:
+        """The RESTORE that makes it on the other side."""
+        yield b"*%d\r\n%b" % (4 + replace, encode_command(self.words).partition(b"\r\n")[2])
+        yield b"$%d\r\n" % self.dumping.size
+        yield from self.dumping.pieces
+        yield b"\r\n$7\r\nREPLACE\r\n" if replace else b"\r\n"
+
+
 class Move:
-    """What one MIGRATE is to do. `payloads` are the keys and the RESTORE of each, as it goes out."""
+    """What one MIGRATE is to do."""
 
     def __init__(self, address: tuple[bytes, bytes], database: int, seconds: float) -> None:
         self.address = address
         self.database = database
         self.seconds = seconds
         self.login: list[bytes] = []  # the words of AUTH
-        self.payloads: list[tuple[bytes, bytes]] = []
+        self.parcels: list[Parcel] = []
         self.copy = False
+        self.replace = False
+        self._made = 0  # parcels whose payloads are
 
         # What came of it.
         self.arrived: list[bytes] = []
         self.error = ""
+
+    def make(self, clock: Clock, deadline_ns: int) -> bool:
+        """Makes payloads until the monotonic clock shows `deadline_ns`; False when all are made."""
+        while self._made < len(self.parcels):
+            if not self.parcels[self._made].dumping.step():
+                self._made += 1
+            if clock.monotonic_ns() >= deadline_ns:
+                break
+        if self._made < len(self.parcels):
+            return True
+        for parcel in self.parcels:
+            if parcel.due >= 0:
+                parcel.words[2] = b"%d" % max(1, parcel.due - clock.now_ms())
+        return False
+
+    def detach(self, key: bytes) -> None:
+        """The value of a key is about to change."""
+        for parcel in self.parcels:
+            if parcel.key == key:
+                parcel.dumping.detach()
 
     def converse(self, target: Target) -> None:
         """Talks to the target. Raises StepError."""
@@ -128,14 +174,20 @@ class Move:
         opening = encode_command(self.login) if self.login else b""
         if selects:
             opening += encode_command([b"SELECT", b"%d" % self.database])
-        target.send(opening + b"".join([restore for _, restore in self.payloads]), self.seconds)
+        for data in joined(self._outgoing(opening)):
+            target.send(data, self.seconds)
         refused = self._take(target.line(self.seconds)) if self.login else False
         if selects:
             refused = self._take(target.line(self.seconds)) or refused
-        for key, _ in self.payloads:
+        for parcel in self.parcels:
             if not self._take(target.line(self.seconds)) and not refused:
-                self.arrived.append(key)
+                self.arrived.append(parcel.key)
         target.database = UNKNOWN if self.error else self.database
+
+    def _outgoing(self, opening: bytes) -> Iterator[bytes]:
+        yield opening
+        for parcel in self.parcels:
+            yield from parcel.pieces(self.replace)
 
     def _take(self, line: bytes) -> bool:
         """Whether a reply is an error; the first is what the client is told."""
@@ -148,6 +200,20 @@ class Move:
         return RedisError(self.error) if self.error else OK
 
 
+def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in larger pieces."""
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(gathered)
+            gathered.clear()
+            size = 0
+    yield b"".join(gathered)
+
+
 class Migrations:
     """The moves under way from one server, and its connections to others."""
 
@@ -158,6 +224,7 @@ class Migrations:
         self._moving: dict[tuple[int, bytes], int] = {}
         self._waiting: list[Client] = []
         self._conversations = 0
+        self._stopped = False
         self._queued: deque[Callable[[], None]] = deque()
         server.cron.every(1000, self._close_idle)
 
@@ -169,6 +236,8 @@ class Migrations:
 
     def run(self, client: Client, move: Move) -> object:
         """Does the move while everybody waits; the reply."""
+        while move.make(self.server.clock, self.server.clock.monotonic_ns() + SLICE_NS):
+            pass
         self._converse(move)
         gone = self._delete(client.db, move)
         if gone:
@@ -178,21 +247,44 @@ class Migrations:
         return move.reply()
 
     def begin(self, client: Client, move: Move, loop: asyncio.AbstractEventLoop) -> None:
-        """Parks the client, and does the move beside the loop."""
+        """Parks the client, makes the payloads in slices, and does the rest beside the loop."""
+        server = self.server
+        keyspace = server.keyspace
         database = client.db
         client.park(PARKED_LONG)
-        places = [(database.index, key) for key, _ in move.payloads]
-        if not move.copy:
-            for place in places:
-                self._moving[place] = self._moving.get(place, 0) + 1
-            self.server.add_guard(self.guard)
+        places = self._hold(database, move)
+
+        def about_to_change(other: Database, key: bytes) -> None:
+            if other is database:
+                move.detach(key)
+
+        def go_on() -> None:
+            if self._stopped:
+                return
+            server.clock.refresh()
+            if move.make(server.clock, server.clock.monotonic_ns() + SLICE_NS):
+                loop.call_soon(go_on)
+                return
+            keyspace.savers = tuple([saver for saver in keyspace.savers if saver is not about_to_change])
+            if move.copy:
+                self._release(places)
+                places.clear()
+            self._send(client, database, move, places, loop)
+
+        keyspace.savers = (*keyspace.savers, about_to_change)
+        go_on()
+
+    def _send(
+        self, client: Client, database: Database, move: Move, places: list[tuple[int, bytes]], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Has a thread talk to the target."""
 
         def done() -> None:
             self.server.clock.refresh()
             self._conversations -= 1
             if self._queued:
                 self._start(self._queued.popleft())
-            self._finish(client, database, move, [] if move.copy else places)
+            self._finish(client, database, move, places)
 
         def work() -> None:
             self._converse(move)
@@ -203,6 +295,26 @@ class Migrations:
             self._start(work)
         else:
             self._queued.append(work)
+
+    def _hold(self, database: Database, move: Move) -> list[tuple[int, bytes]]:
+        """From now on nobody changes the keys."""
+        places = [(database.index, parcel.key) for parcel in move.parcels]
+        for place in places:
+            self._moving[place] = self._moving.get(place, 0) + 1
+        self.server.add_guard(self.guard)
+        return places
+
+    def _release(self, places: list[tuple[int, bytes]]) -> None:
+        """Whoever waits for the keys goes on."""
+        for place in places:
+            self._moving[place] -= 1
+            if not self._moving[place]:
+                del self._moving[place]
+        if not self._moving:
+            self.server.remove_guard(self.guard)
+        waiting, self._waiting = self._waiting, []
+        for client in waiting:
+            client.resume(PARKED_LONG)
 
     def _start(self, work: Callable[[], None]) -> None:
         self._conversations += 1
@@ -244,17 +356,11 @@ class Migrations:
 
     def _finish(self, client: Client, database: Database, move: Move, places: list[tuple[int, bytes]]) -> None:
         server = self.server
-        for place in places:
-            self._moving[place] -= 1
-            if not self._moving[place]:
-                del self._moving[place]
         gone = self._delete(database, move)
         if gone and server.recording:
             server.effects.also(database.index, [b"DEL", *gone])
             server.effects.commit(whole=False)
             client.wrote = True
-        if not self._moving:
-            server.remove_guard(self.guard)
         if not client.closing:
             reply = move.reply()
             if isinstance(reply, RedisError):
@@ -262,9 +368,7 @@ class Migrations:
             if not client.muted:
                 client.answer(reply)
             client.resume(PARKED_LONG)
-        waiting, self._waiting = self._waiting, []
-        for other in waiting:
-            other.resume(PARKED_LONG)
+        self._release(places)
 
     # --- who waits ---------------------------------------------------------------------------------------------------------------
 
@@ -324,6 +428,7 @@ class Migrations:
 
     def stop(self) -> None:
         """The server ends: what is under way breaks off, and nothing is deleted for it."""
+        self._stopped = True
         self._queued.clear()
         for target in self._busy[:]:
             target.break_off()

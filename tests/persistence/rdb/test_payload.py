@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from redloop.persistence.rdb import opcodes
 from redloop.persistence.rdb.packs import FormatError
-from redloop.persistence.rdb.payload import dump, intact, restore
+from redloop.persistence.rdb.payload import Dumping, dump, intact, restore
 from redloop.persistence.rdb.save import Writer
+from redloop.values.hash import Hash
+from redloop.values.sorted_set import SortedSet
 from redloop.values.stream import Stream
-from redloop.values.types import encoding
+from redloop.values.types import copy_value, encoding
 from tests.compat.servers import start
-from tests.persistence.rdb.samples import CONFIG, content, payload, string, texts, values, ziplist, zipmap
+from tests.persistence.rdb.samples import CONFIG, content, hash_of, list_of, payload, sorted_set_of, string, texts, values, ziplist, zipmap
 
 
 @given(values)
@@ -27,6 +29,64 @@ def test_round_trip(value: object) -> None:
     back = restore(raw, CONFIG)
     assert content(back) == content(value)
     assert encoding(back, CONFIG) == encoding(value, CONFIG) or isinstance(value, bytearray)
+
+
+def steps(value: object) -> list[bytes]:
+    """The pieces of a payload made in steps."""
+    dumping = Dumping(value, CONFIG)
+    while dumping.step():
+        pass
+    assert dumping.size == sum(map(len, dumping.pieces))
+    return dumping.pieces
+
+
+@given(values)
+def test_in_steps_it_is_the_same(value: object) -> None:
+    assert b"".join(steps(value)) == dump(value, CONFIG)
+
+
+LARGE_VALUES = [
+    b"x" * 3_000_000,
+    bytearray(b"y" * 3_000_000),
+    list_of([b"%d" % number * 20 for number in range(5000)] + [b"z" * 2_000_000]),
+    hash_of({b"f%d" % number: b"v" * 100 for number in range(5000)}),
+    sorted_set_of({b"m%d" % number: number / 3 for number in range(5000)}),
+]
+
+
+@pytest.mark.parametrize("value", LARGE_VALUES, ids=lambda value: type(value).__name__)
+def test_a_large_value_in_pieces_that_are_not(value: object) -> None:
+    pieces = steps(value)
+    assert max(map(len, pieces)) <= 128 * 1024
+    raw = b"".join(pieces)
+    assert intact(raw)
+    assert content(restore(raw, CONFIG)) == content(value)
+
+
+def change(value: object) -> None:
+    if isinstance(value, bytearray):
+        value[:] = b"changed"
+    elif isinstance(value, Hash):
+        for number in range(5000):
+            value.set(b"f%d" % number, b"changed")
+    elif isinstance(value, SortedSet):
+        for number in range(5000):
+            value.add(b"m%d" % number, 7.0)
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 5])
+@pytest.mark.parametrize("value", LARGE_VALUES[1:], ids=lambda value: type(value).__name__)
+def test_what_changes_amid_the_steps_stays_as_it_was(value: object, done: int) -> None:
+    copy = copy_value(value)
+    before = content(copy)
+    dumping = Dumping(copy, CONFIG)
+    for _ in range(done):
+        dumping.step()
+    dumping.detach()
+    change(copy)
+    while dumping.step():
+        pass
+    assert content(restore(b"".join(dumping.pieces), CONFIG)) == before
 
 
 class Real:

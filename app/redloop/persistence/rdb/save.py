@@ -158,12 +158,16 @@ class Writer:
 
     def payload(self, value: object) -> None:
         """A value behind its kind, as DUMP has it."""
-        kind = kind_of(value, self.version)
-        self.raw(_KINDS[kind])
-        items = self._body(kind, value)
+        items = self.begin_payload(value)
         if items is not None:
             while items.step(self, LARGE):
                 pass
+
+    def begin_payload(self, value: object) -> Items | None:
+        """The same, but for the items of those that have some to be written one by one, which it returns."""
+        kind = kind_of(value, self.version)
+        self.raw(_KINDS[kind])
+        return self._body(kind, value)
 
     def _body(self, kind: int, value: object) -> Items | None:
         """Writes a value without its kind; returns the items of those that have some to be written one by one."""
