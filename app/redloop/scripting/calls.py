@@ -1,8 +1,8 @@
 """Commands called by scripts: redis.call and redis.pcall, and what Lua is given for their replies.
 
 `Calls.call` takes the arguments as Lua has them and answers with a plain value, or with True, a kind and what belongs to it (`finish` in
-sandbox.lua). It never raises. Commands run as a client of their own, which has the database and the user of whoever runs the script.
-What a script may not run is said here; further rules plug into the server's inner guards.
+`sandbox/sandbox.lua`). It never raises. Commands run as a client of their own, which has the database and the user of whoever runs the
+script. What a script may not run is said here; further rules plug into the server's inner guards.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A Lua runtime: the sandbox of sandbox.lua, with what Python adds to it.
+"""A Lua runtime: the sandbox of `sandbox/`, with what Python adds to it.
 
 Lua and Python meet in few places. `compile` makes a function of a text, `run` runs one with keys and arguments and gives its
 reply, `library` puts functions of Python's into the globals, and `redis.call` comes to `Calls.call`. What passes are plain values and
-tuples that begin with True and a kind (sandbox.lua has the other half).
+tuples that begin with True and a kind (`sandbox/` has the other half).
 
 Lupa pushes values for Lua where a failing allocation would end the process. So what Python hands over is measured first (`fits`), and never
 passes the mark that lies `ROOM` below the limit; and names and references it needs there exist before.
@@ -38,7 +38,10 @@ NO_MEMORY: Final = "not enough memory"
 OUT_OF_MEMORY: Final = (True, 5)
 """The answer to Lua when a value does not fit."""
 
-_SANDBOX: Final = (Path(__file__).parent / "sandbox.lua").read_bytes()
+_FOLDER: Final = Path(__file__).parent / "sandbox"
+_SANDBOX: Final = (_FOLDER / "sandbox.lua").read_bytes()
+_PARTS: Final = (("errors", b"=\2"), ("stand_ins", b"=\1"), ("results", b"=\2"))
+"""Its files, and the names that their frames have."""
 
 
 class ScriptError(Exception):
@@ -101,7 +104,8 @@ class Runtime:
         self._hosts: list[Callable[..., object]] = []
         for install in libraries:
             install(self.lua)
-        inside = self.lua.execute(_SANDBOX, tick, self._mend, redis_call, self._call_host, name="=\2")
+        parts = [self.lua.compile((_FOLDER / f"{name}.lua").read_bytes(), name=chunk) for name, chunk in _PARTS]
+        inside = self.lua.execute(_SANDBOX, tick, self._mend, redis_call, self._call_host, *parts, name="=\2")
         self._compile = inside[b"compile"]
         self._run = inside[b"run"]
         self._run_with = inside[b"run_with"]
@@ -274,7 +278,7 @@ def _whole(number: float) -> int:
 
 
 class _Builder:
-    """Makes a reply of the row of letters and values that sandbox.lua flattens one to."""
+    """Makes a reply of the row of letters and values that `sandbox/results.lua` flattens one to."""
 
     def __init__(self, tokens: Sequence[Any], at: int, resp3: bool) -> None:
         self.tokens = tokens

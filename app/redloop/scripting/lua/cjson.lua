@@ -427,6 +427,15 @@ local function read_value(settings, text, at, letter, depth, used)
   return decode(settings, text, after, depth, used)
 end
 
+-- What stands here is no comma, or not at once: the place after it, the letter there, and whether it was the end.
+local function separator(settings, text, at, closing, expected)
+  local name, _, start, after = token(settings, text, at)
+  if name ~= closing and name ~= "T_COMMA" then
+    unexpected(expected, name, start)
+  end
+  return after, byte(text, after), name == closing
+end
+
 function decode_array(settings, text, after, depth, used)
   local result, length = {}, 0
   local letter, following = byte(text, after)
@@ -445,14 +454,11 @@ function decode_array(settings, text, after, depth, used)
     elseif letter == ARRAY_END then
       return result, after + 1
     else
-      local name, _, at
-      name, _, at, after = token(settings, text, after)
-      if name == "T_ARR_END" then
+      local over
+      after, letter, over = separator(settings, text, after, "T_ARR_END", "comma or array end")
+      if over then
         return result, after
-      elseif name ~= "T_COMMA" then
-        unexpected("comma or array end", name, at)
       end
-      letter = byte(text, after)
     end
   end
 end
@@ -467,7 +473,7 @@ function decode_object(settings, text, after, depth, used)
     return result, after + 1
   end
   while true do
-    local name, value, at, key, stop
+    local key, stop
     if SPACES[letter] then
       after, letter = skip_spaces(text, after)
     end
@@ -477,7 +483,8 @@ function decode_object(settings, text, after, depth, used)
     if key then
       after = stop
     else
-      name, key, at, after = token(settings, text, after)
+      local name, value, at, behind = token(settings, text, after)
+      key, after = value, behind
       if name ~= "T_STRING" then
         unexpected("object key string", name, at)
       end
@@ -486,11 +493,11 @@ function decode_object(settings, text, after, depth, used)
     if letter == COLON then
       after, letter = after + 1, following
     else
-      name, value, at, after = token(settings, text, after)
+      local name, _, at, behind = token(settings, text, after)
       if name ~= "T_COLON" then
         unexpected("colon", name, at)
       end
-      letter = byte(text, after)
+      after, letter = behind, byte(text, behind)
     end
     result[key], after = read_value(settings, text, after, letter, depth, used + 2)
     letter, following = byte(text, after, after + 1)
@@ -499,13 +506,11 @@ function decode_object(settings, text, after, depth, used)
     elseif letter == OBJECT_END then
       return result, after + 1
     else
-      name, value, at, after = token(settings, text, after)
-      if name == "T_OBJ_END" then
+      local over
+      after, letter, over = separator(settings, text, after, "T_OBJ_END", "comma or object end")
+      if over then
         return result, after
-      elseif name ~= "T_COMMA" then
-        unexpected("comma or object end", name, at)
       end
-      letter = byte(text, after)
     end
   end
 end

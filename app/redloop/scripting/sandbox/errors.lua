@@ -1,0 +1,119 @@
+-- Errors: where one belongs and how it reads, as if what we have written in Lua were functions in C.
+--
+-- The sources of our own chunks are in `OURS`; a frame of one of them is no place that a script is told.
+
+local OURS = ...
+
+local type, tostring, getinfo, byte, match = type, tostring, debug.getinfo, string.byte, string.match
+
+-- The first frame that is not ours, from `level` on as the caller counts; of the coroutine `co` if there is one.
+local function frame(level, co)
+  level = co and level or level + 1
+  local skipped = false
+  while true do
+    local info
+    if co then
+      info = getinfo(co, level, "Sl")
+    else
+      info = getinfo(level, "Sl")
+    end
+    if not info or not (OURS[info.source] or skipped and info.what == "tail") then
+      return info, co and level or level - 1
+    end
+    level, skipped = level + 1, true
+  end
+end
+
+-- How the script called the function of ours that stands at `level` or above.
+local function called(level, co)
+  level = co and level or level + 1
+  while true do
+    local info
+    if co then
+      info = getinfo(co, level, "Sn")
+    else
+      info = getinfo(level, "Sn")
+    end
+    if not info then
+      return "?"
+    elseif info.source == "=\1" then
+      return info.name or "?", info.namewhat == "method"
+    end
+    level = level + 1
+  end
+end
+
+local function position(info)
+  if info and info.currentline > 0 then
+    return info.short_src .. ":" .. info.currentline .. ": "
+  end
+  return ""
+end
+
+-- An error as those see it who catch it: what a C function of ours says below one of our functions is said of that one.
+local function seen(e, level, co)
+  if type(e) ~= "string" then
+    return e
+  end
+  local mark = byte(e)
+  if mark ~= 1 and mark ~= 2 then
+    return e
+  end
+  local text = match(e, "^[\1\2]:%d+: (.*)$")
+  if not text then
+    return e
+  end
+  level = co and level or level + 1
+  local number, rest = match(text, "^bad argument #(%d+) to '.-'(.*)$")
+  if number then
+    local name, is_method = "?", false
+    if mark == 1 then
+      name, is_method = called(level, co)
+    end
+    if is_method then
+      number = number - 1
+    end
+    if number == 0 then
+      text = "calling '" .. name .. "' on bad self" .. rest
+    else
+      text = "bad argument #" .. number .. " to '" .. name .. "'" .. rest
+    end
+  end
+  if mark == 2 then
+    return text
+  end
+  while true do
+    local info
+    if co then
+      info = getinfo(co, level, "S")
+    else
+      info = getinfo(level, "S")
+    end
+    if not info or info.source == "=\1" then
+      return position((frame(level, co))) .. text
+    end
+    level = level + 1
+  end
+end
+
+local function trace(e)
+  return seen(e, 2)
+end
+
+-- The last to catch: a table with the text, and where it was. Scripts know it as __redis__err__handler.
+local function on_error(e)
+  local info, level = frame(2)
+  if info and info.what == "C" then
+    info = frame(level + 1)
+  end
+  e = seen(e, 2)
+  if type(e) ~= "table" then
+    e = { err = "ERR " .. tostring(e) }
+  end
+  if info then
+    e.source, e.line = info.source, info.currentline
+  end
+  return e
+end
+
+return { seen = seen, trace = trace, on_error = on_error }
