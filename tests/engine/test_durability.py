@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import random
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +297,11 @@ def test_a_command_that_fails_in_the_file_is_told_and_the_rest_is_loaded(tmp_pat
         ("appendonly.aof.manifest", b"nonsense\n", "Invalid AOF manifest file format"),
         ("appendonly.aof.1.incr.aof", b"nonsense\r\n", "Bad file format reading the append only file"),
         ("appendonly.aof.1.incr.aof", encode_command([b"NONSENSE"]), "Unknown command 'NONSENSE' reading the append only file"),
+        (
+            "appendonly.aof.1.incr.aof",
+            b"".join([encode_command(line.split()) for line in (b"MULTI", b"SET a 1", b"EXEB", b"SET b 2")]),
+            "Unknown command 'EXEB' reading the append only file",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_stops_the_start(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
@@ -580,3 +587,86 @@ def test_a_stop_amid_a_rewrite_keeps_what_was(tmp_path: Path) -> None:
 
     play(scene())
     assert not [name for name in files(tmp_path) if name.startswith("temp")]
+
+
+SELECT = encode_command([b"SELECT", b"0"])
+
+
+def units(count: int) -> tuple[bytes, list[tuple[str, str]]]:
+    """An increment of commands and transactions, and the keys it sets, in their order."""
+    lines, pairs = ["SELECT 0"], []
+    for number in range(count):
+        pairs += [(f"key:{number}", f"value:{number}"), (f"more:{number}", "x" * number)]
+        both = [f"SET {key} {value}" for key, value in pairs[-2:] if value]
+        lines += ["MULTI", *both, "EXEC"] if number % 3 == 2 else both
+    return b"".join([encode_command([word.encode() for word in line.split(" ")]) for line in lines]), [pair for pair in pairs if pair[1]]
+
+
+def test_a_flipped_bit_is_refused_or_spoils_one_command_or_cuts_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content, pairs = units(20)
+    rng = random.Random(1)
+    outcomes: dict[str, int] = {}
+
+    async def scene(number: int) -> None:
+        home = tmp_path / str(number)
+        (home / "appendonlydir").mkdir(parents=True)
+        damaged = bytearray(content)
+        damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path = home / "appendonlydir/appendonly.aof.1.incr.aof"
+        path.write_bytes(damaged)
+        (home / "appendonlydir/appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+        caplog.clear()
+        complaint = ""
+        try:
+            async with running(home) as server:
+                got = [Talker(server).send(f"GET {key}") == b"$%d\r\n%b\r\n" % (len(value), value.encode()) for key, value in pairs]
+        except DurabilityError as error:
+            complaint = str(error)
+        if complaint:
+            outcomes["refused"] = outcomes.get("refused", 0) + 1
+            assert complaint.startswith(("Bad file format", "Unknown command"))
+            assert path.read_bytes() == damaged
+        elif "behind the last whole command are dropped" in caplog.text:
+            outcomes["cut"] = outcomes.get("cut", 0) + 1
+            assert got == sorted(got, reverse=True)
+        else:
+            outcomes["loaded"] = outcomes.get("loaded", 0) + 1
+            assert got.count(False) <= 1 or damaged[: len(SELECT)] != SELECT
+
+    for number in range(60):
+        play(scene(number))
+    assert outcomes["refused"] > 10
+    assert outcomes["loaded"] > 10
+
+
+@pytest.mark.parametrize("name", ["appendonlydir/appendonly.aof.1.incr.aof", "appendonlydir/appendonly.aof.1.base.rdb", "dump.rdb"])
+def test_a_disk_that_cannot_be_read_stops_the_start(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Unreadable(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    class BadDisk(Disk):
+        def open_reading(self, path: str) -> FileIO:
+            return Unreadable(path, "rb") if path.endswith(name) else super().open_reading(path)
+
+    aof = name != "dump.rdb"
+
+    async def fill() -> None:
+        async with running(tmp_path, appendonly=aof) as server:
+            Talker(server).send("SET a 1", "SAVE")
+
+    async def start() -> None:
+        async with running(tmp_path, BadDisk(), appendonly=aof):
+            pass
+
+    play(fill())
+    before = whole(tmp_path)
+    with pytest.raises(DurabilityError) as caught:
+        play(start())
+    assert "Input/output error" in f"{caught.value}\n{caplog.text}"
+    assert whole(tmp_path) == before
+
+
+def whole(home: Path) -> dict[Path, bytes]:
+    """Every file."""
+    return {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}

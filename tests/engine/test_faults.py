@@ -113,10 +113,10 @@ async def launch(home: Path, disk: Files, policy: str) -> Server:
     return server
 
 
-@pytest.mark.parametrize("policy", ["always", "everysec"])
+@pytest.mark.parametrize("policy", ["always", "everysec", "no"])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_answered_is_there_whatever_failed(tmp_path: Path, policy: str, seed: int) -> None:
-    """Under always: what was answered; under everysec: what was there when the server was stopped."""
+    """Under always: what was answered; under the others: what was there when the server was stopped."""
     answered: dict[str, int] = {}
 
     async def scene() -> None:

@@ -169,6 +169,7 @@ class Durability:
         replay = Replay(server)
         truncated = server.config.aof_load_truncated
         self.loader = Loader(self.directory, replay.apply, server.clock, self.executor, truncated, self._new_preamble)
+        self.loader.check = replay.find
         self.loader.until = until
         self._loaded.clear()
         self.loading_started_seconds = server.clock.now_ms() // 1000
@@ -592,17 +593,22 @@ class Replay:
 
     def apply(self, argv: list[bytes]) -> None:
         """Runs one command. Raises UnknownCommandError; a command that fails is noted in the log."""
-        command = self.server.commands.get(argv[0])
-        if command is None or command.subcommands is not None:
-            command = self.server.find_command(argv)
-            if command is None:
-                raise UnknownCommandError(os.fsdecode(argv[0]))
+        command = self.find(argv)
         try:
             if not command.min_args <= len(argv) <= command.max_args:
                 raise RedisError(wrong_arity(command.name))
             command.handler(self.client, argv)
         except RedisError as error:
             self._complain(error, command)
+
+    def find(self, argv: list[bytes]) -> Command:
+        """The command. Raises UnknownCommandError."""
+        command = self.server.commands.get(argv[0])
+        if command is None or command.subcommands is not None:
+            command = self.server.find_command(argv)
+            if command is None:
+                raise UnknownCommandError(os.fsdecode(argv[0]))
+        return command
 
     def _complain(self, error: RedisError, command: Command) -> None:
         self.complaints += 1

@@ -180,6 +180,7 @@ class Loader:
     ) -> None:
         self.directory = directory
         self.truncated = truncated  # aof-load-truncated
+        self.check: Callable[[list[bytes]], object] = _accept  # may raise UnknownCommandError too, when a unit is not whole yet
         self.until = NO_END  # the unix time to stop behind (aof-load-until); files are then left as they are
         self.total_bytes = 0
         self.loaded_bytes = 0
@@ -332,6 +333,7 @@ class Loader:
                 self._unit_start = start
         elif name != b"EXEC":
             assert self._unit is not None
+            self.check(argv)  # lest a damaged EXEC, and all behind it, pass for a unit that was torn
             self._unit.append(argv)
         elif self._unit is None:
             log.warning("An EXEC without MULTI in the append-only file was passed over")
@@ -395,6 +397,10 @@ class Loader:
             file.sync()
         finally:
             file.close()
+
+
+def _accept(argv: list[bytes]) -> None:
+    """Any command will do."""
 
 
 def _iso(second: int) -> str:

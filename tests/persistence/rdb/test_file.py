@@ -228,6 +228,25 @@ def test_what_is_damaged_is_refused_or_read(data: st.DataObject) -> None:
         Load().run(bytes(raw), 200)
 
 
+def test_no_flipped_bit_passes() -> None:
+    """Of a file with a checksum; a version flipped to one from before checksums is what it says, and leaves its checksum over."""
+    keys: Keys = {
+        (0, b"string"): (b"abc" * 20, LATER),
+        (0, b"list"): (list_of([b"a", b"b" * 30]), -1),
+        (3, b"set"): (set_of([b"m%d" % number for number in range(5)]), -1),
+        (3, b"zset"): (sorted_set_of({b"a": 1.5}), -1),
+    }
+    whole = write(keys)
+    for spot in range(len(whole)):
+        for bit in range(8):
+            raw = bytearray(whole)
+            raw[spot] ^= 1 << bit
+            load = Load()
+            with contextlib.suppress(RdbError):
+                assert load.run(bytes(raw), 100)
+                assert load.keys() == {key: (content(value), due) for key, (value, due) in keys.items()}
+
+
 def test_strings_are_read_whichever_way_they_are_written() -> None:
     text = b"x" * 100
     for form in (string(text), b"\x80\x00\x00\x00\x64" + text, b"\x81" + (100).to_bytes(8, "big") + text):
