@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redloop.engine.client import CLIENT_BYTES
+from redloop.engine.client_line import describe
 from tests.engine.house import House
 
 
@@ -87,6 +88,6 @@ def test_what_client_list_says() -> None:
     house = House()
     guest = house.visit()
     guest.say("MULTI", "SET k " + "x" * 1000)
-    line = guest.client.describe()
+    line = describe(guest.client)
     assert f"tot-mem={guest.client.memory_size()}" in line
     assert "multi-mem=1254" in line

@@ -7,6 +7,7 @@ from typing import Final
 from redloop.commands.connection import check_name
 from redloop.engine.acl.user import User
 from redloop.engine.client import Client
+from redloop.engine.client_line import describe
 from redloop.engine.command import ADMIN, LOADING, NOSCRIPT, STALE, family
 from redloop.engine.options import Options
 from redloop.errors import (
@@ -100,7 +101,7 @@ def client_setinfo(client: Client, argv: list[bytes]) -> Reply:
 
 @command("CLIENT INFO", "Tells about this connection.", ANYBODY, since="6.2.0", complexity="O(1)", tips="nondeterministic_output")
 def client_info(client: Client, argv: list[bytes]) -> Reply:
-    return Verbatim((client.describe() + "\n").encode("utf-8", "surrogateescape"))
+    return Verbatim((describe(client) + "\n").encode("utf-8", "surrogateescape"))
 
 
 @command(
@@ -122,7 +123,7 @@ def client_list(client: Client, argv: list[bytes]) -> Reply:
         clients = wanted
     elif len(argv) != 2:
         raise RedisError(SYNTAX)
-    lines = [other.describe() + "\n" for other in clients]
+    lines = [describe(other) + "\n" for other in clients]
     return Verbatim("".join(lines).encode("utf-8", "surrogateescape"))
 
 

@@ -20,6 +20,7 @@ from mypy_extensions import i64
 
 from redloop.config.quoting import split
 from redloop.engine.acl.user import User
+from redloop.engine.client_line import describe
 from redloop.engine.command import Command
 from redloop.engine.peer import Peer
 from redloop.engine.server import Server
@@ -381,7 +382,7 @@ class Client:
     def exceed_query_limit(self) -> None:
         """What the client sends, or has queued, takes more than client-query-buffer-limit: hangs up."""
         self.server.statistics.query_limit_disconnections += 1
-        log.warning("Closing client that reached max query buffer length: %s", self.describe())
+        log.warning("Closing client that reached max query buffer length: %s", describe(self))
         self.flush()
         if self.congested:
             self.abort()
@@ -389,7 +390,7 @@ class Client:
             self.close()
 
     def _fail(self, text: bytes) -> None:
-        log.info("Protocol error (%s) from client: %s", text.decode("latin-1"), self.describe())
+        log.info("Protocol error (%s) from client: %s", text.decode("latin-1"), describe(self))
         self.server.statistics.count_error("ERR")
         self.out.append(b"-ERR Protocol error: %b\r\n" % text)
         self.closing = True
@@ -691,7 +692,7 @@ class Client:
             self.soft_limit_since = 0
         if (hard and pending > hard) or (self.soft_limit_since and now - self.soft_limit_since >= seconds * 1000):
             self.server.statistics.output_limit_disconnections += 1
-            log.warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", self.describe())
+            log.warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", describe(self))
             self.abort()
         elif pending > MAX_PENDING_OUTPUT and not self.parked & PARKED_OUTPUT:
             self.parked |= PARKED_OUTPUT
@@ -748,47 +749,6 @@ class Client:
         self.muted = False  # CLIENT REPLY SKIP goes on: the reply to skip is that of RESET
         self.no_evict = False
         self.no_touch = False
-
-    def describe(self) -> str:
-        """The client as CLIENT LIST and the log show it (https://redis.io/docs/latest/commands/client-list/)."""
-        now = self.clock.ms
-        flags = "".join(self.flags()) or "N"
-        received, owed = self.input_size(), self.output_size()
-        fields = [
-            ("id", str(self.id)),
-            ("addr", self.peer.address),
-            ("laddr", self.peer.local_address),
-            ("fd", str(self.peer.fd)),
-            ("name", self.name.decode("latin-1")),
-            ("age", str((now - self.created_ms) // 1000)),
-            ("idle", str((now - self.seen_ms) // 1000)),
-            ("flags", flags),
-            ("db", str(self.db.index)),
-            ("sub", str(self.server.pubsub.channels.count(self))),
-            ("psub", str(self.server.pubsub.patterns.count(self))),
-            ("ssub", str(self.server.pubsub.shards.count(self))),
-            ("multi", str(len(self.transaction.queued)) if self.transaction is not None else "-1"),
-            ("watch", str(self.server.watched.count(self))),
-            ("qbuf", str(received)),
-            ("qbuf-free", "0"),
-            ("argv-mem", "0"),
-            ("multi-mem", str(self.transaction.memory_size() if self.transaction is not None else 0)),
-            ("rbs", "0"),
-            ("rbp", "0"),
-            ("obl", str(sum([len(piece) for piece in self.out]))),
-            ("oll", str(len(self.held))),
-            ("omem", str(owed)),
-            ("tot-mem", str(self.memory_size())),
-            ("events", "rw" if self.peer.pending() else "r"),
-            ("cmd", self.last_command.name if self.last_command is not None else "NULL"),
-            ("user", self.user.title()),
-            ("redir", str(self.server.tracking.redirection(self))),
-            ("resp", "3" if self.resp3 else "2"),
-            ("lib-name", self.library_name.decode("latin-1")),
-            ("lib-ver", self.library_version.decode("latin-1")),
-            ("io-thread", "0"),
-        ]
-        return " ".join([f"{field}={value}" for field, value in fields])
 
     def memory_size(self) -> int:
         """About the bytes it takes, with what has come in, is owed and is queued."""

@@ -11,6 +11,7 @@ import logging
 from operator import itemgetter
 
 from redloop.engine.client import Client
+from redloop.engine.client_line import describe
 from redloop.engine.command import Command
 from redloop.engine.cron import Timer
 from redloop.engine.server import Server
@@ -72,7 +73,7 @@ class ClientEviction:
             client = clients[ident]
             if client.no_evict or client.closing:
                 continue
-            log.log(NOTICE, "Evicting client: %s", client.describe())
+            log.log(NOTICE, "Evicting client: %s", describe(client))
             self.server.statistics.clients_evicted += 1
             self._total -= size
             del self._sizes[ident]

@@ -18,6 +18,7 @@ from redloop.engine.acl.selector import UNKNOWN_COMMAND, Catalog, RuleError
 from redloop.engine.acl.user import UnmatchedError, User, joined
 from redloop.engine.acl.users import DEFAULT, RefusedRuleError, Users
 from redloop.engine.client import Client, Guard
+from redloop.engine.client_line import describe
 from redloop.engine.command import DEFINITIONS, NO_AUTH, Command, build_table
 from redloop.engine.server import Server
 from redloop.errors import NOAUTH, RedisError
@@ -80,7 +81,7 @@ class AccessControl:
         user = self.users.by_name.get(name)
         if user is None or not user.accepts(password):
             self.denied[LOGIN] += 1
-            self.log.add(LOGIN, self._context(client), said, name, client.describe())
+            self.log.add(LOGIN, self._context(client), said, name, describe(client))
             return False
         client.user = user
         client.proven = True
@@ -108,7 +109,7 @@ class AccessControl:
             return None
         self.denied[denial.kind] += 1
         object_ = command.name.encode() if denial.kind == COMMAND else argv[denial.place]
-        self.log.add(denial.kind, context, object_, client.user.name, client.describe())
+        self.log.add(denial.kind, context, object_, client.user.name, describe(client))
         return denial
 
     # --- changes of users --------------------------------------------------------------------------------------------------------
