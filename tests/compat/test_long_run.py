@@ -20,14 +20,13 @@ import time
 from tests.compat.hand_clock import FINE_TIME, available
 from tests.compat.harness import Pair, Side, Step, show, split_steps, start_pair
 from tests.compat.replies import Stream, compare, parse, scalar
-from tests.compat.servers import start
+from tests.compat.servers import PATIENCE, start
 from tests.compat.test_sequences import FAMILIES, POOLS, family_templates
 
 COMMANDS = 200_000 if os.environ.get("REDLOOP_FULL") else 4_000
 SEED = int(os.environ.get("REDLOOP_SEED", "1"))
 PIPELINE = 50
 SETTINGS_EVERY = 2_000
-RECLAIM_SECONDS = 30
 
 EXTRA = ["del {key}", "unlink {key} {key} {key}"]
 WAITED_FOR = ["pexpire {key} 1 | debug sleep 0.003", "set {key} {value} px 1 | debug sleep 0.003"]
@@ -193,7 +192,7 @@ def await_sizes(side: Side, sizes: list[tuple[bytes, bytes, int]]) -> None:
     stream.peer.sendall(b"CLIENT NO-TOUCH ON\r\n")
     stream.reply()
     data = b"".join(b"SELECT %b\r\n%b\r\n" % (database, b'HLEN "%b"' % key if key else b"DBSIZE") for database, key, _ in sizes)
-    deadline = time.monotonic() + RECLAIM_SECONDS
+    deadline = time.monotonic() + PATIENCE
     wrong = sizes
     while wrong:
         stream.peer.sendall(data)

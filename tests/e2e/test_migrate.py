@@ -103,7 +103,8 @@ def test_large_values_in_slices(server: Server, other: Server, how: str) -> None
         there.call("FLUSHALL")
         names = fill_large(mover)
         digest = mover.call("DEBUG", "DIGEST")
-        mover.send("MIGRATE", "127.0.0.1", other.port, "", 0, 30_000, *([how] if how else []), "AUTH", "secret", "KEYS", *names)
+        options = [*([how] if how else []), "AUTH", "secret", "KEYS", *names]
+        mover.send("MIGRATE", "127.0.0.1", other.port, "", 0, int(PATIENCE * 1000), *options)
         writer.send("APPEND", "buffer", "more")
         writer.send("ZADD", "zset", 1, "new")
         writer.send("DEL", "list")
