@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import time
@@ -115,31 +116,36 @@ def test_redis_cli_looks_on(oracle: str, server: Server) -> None:
             looking.terminate()
 
 
-def test_one_that_never_reads_is_closed_and_the_others_hear_everything_in_order(server: Server) -> None:
+def test_one_that_never_reads_is_closed_and_the_others_hear_everything_in_order(server: Server, full: bool) -> None:
     """Slow subscribers have a limit; what they leave unread costs nobody else a message."""
+    count, at_once = (1000, 10) if full else (20, 50)
+    most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     with Wire(server) as wire:
         wire.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0")
-    listeners = [Wire(server) for _ in range(20)]
+    listeners: list[Wire] = []
     lazy = server.connect(SECONDS)
     try:
-        for listener in listeners:
-            listener.call("SUBSCRIBE", "ch")
+        for _ in range(count):
+            listeners.append(Wire(server))
+            listeners[-1].call("SUBSCRIBE", "ch")  # one after the other: more than wait to be accepted would be refused
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.sendall(encode("SUBSCRIBE", "ch"))
         with Wire(server) as publisher:
-            while publisher.call("PUBSUB", "NUMSUB", "ch") != [b"ch", 21]:
+            while publisher.call("PUBSUB", "NUMSUB", "ch") != [b"ch", count + 1]:
                 pass
             text = "x" * 5000
             receivers = []
-            for first in range(0, 600, 50):
-                publisher.socket.sendall(b"".join(encode("PUBLISH", "ch", f"{number} {text}") for number in range(first, first + 50)))
-                receivers += [publisher.read() for _ in range(50)]
+            for first in range(0, 600, at_once):
+                numbers = range(first, first + at_once)
+                publisher.socket.sendall(b"".join(encode("PUBLISH", "ch", f"{number} {text}") for number in numbers))
+                receivers += [publisher.read() for _ in numbers]
                 for listener in listeners:
-                    for number in range(first, first + 50):
+                    for number in numbers:
                         message = listener.read()
                         assert isinstance(message, list)
                         assert message[2] == f"{number} {text}".encode()
-            assert (receivers[0], receivers[-1]) == (21, 20)
+            assert (receivers[0], receivers[-1]) == (count + 1, count)
             assert publisher.call("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60") == b"OK"
     finally:
         for listener in listeners:

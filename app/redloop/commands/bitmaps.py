@@ -215,6 +215,8 @@ def bitfield(client: Client, argv: list[bytes]) -> Reply:
             changes += 1
     if changes:
         client.db.changed(key, STRING, b"setbit", changes)
+    elif target.grew:
+        client.replay_as(argv)  # Redis forgets the zeros that a step which fails leaves, and has lost them after a restart
     return replies
 
 
