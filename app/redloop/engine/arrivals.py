@@ -119,15 +119,17 @@ class Arrival:
         self.known = False  # there is a client, or there will be none
         self.rest = b""  # was to be sent before the loop had it
         self.held = False  # by the loop
-        self._task: asyncio.Task[Any] | None = None
+        self._started = False
+        self._task: asyncio.Task[Any] | None = None  # while it runs: what it ends with refers to this arrival
         self._timer: asyncio.TimerHandle | None = None
         self._session = Session(context, arrivals.admit, self._settled) if context is not None else None
         arrivals.coming.add(self)
 
     def start(self) -> None:
         """The loop takes it over, a little later."""
-        if self._task is not None:
+        if self._started:
             return
+        self._started = True
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(loop.connect_accepted_socket(self._connection, self.sock))
         self._task.add_done_callback(self._connected)
@@ -173,6 +175,7 @@ class Arrival:
         return receiver
 
     def _connected(self, task: asyncio.Task[Any]) -> None:
+        self._task = None
         if task.cancelled() or task.exception() is not None:  # the socket is not what it was
             self._leave()
             if self.receiver is not None:
