@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from redloop.engine.blocking import block
+from redloop.engine.blocking import block, wait_ms
 from redloop.engine.client import Client
 from redloop.engine.command import BLOCKING, DENYOOM, FAST, READONLY, WRITE, family
-from redloop.engine.options import Options, keys_after_count, parse_int_in_range, timeout_seconds
+from redloop.engine.options import Options, final_count, keys_after_count, parse_int_in_range
 from redloop.errors import (
-    COUNT_NOT_POSITIVE,
     INDEX_OUT_OF_RANGE,
     LPOS_COUNT_NEGATIVE,
     LPOS_MAXLEN_NEGATIVE,
@@ -384,14 +383,7 @@ def _side_and_count(argv: list[bytes], at: int) -> tuple[bool, int]:
     if not options.more():
         raise RedisError(SYNTAX)
     left = _side(options.value())
-    count = 1
-    if options.more():
-        if not options.next_is(b"COUNT"):
-            raise RedisError(SYNTAX)
-        count = parse_int_between(options.value(), 1, INT64_MAX, COUNT_NOT_POSITIVE)
-        if options.more():
-            raise RedisError(SYNTAX)
-    return left, count
+    return left, final_count(options)
 
 
 @command(
@@ -409,15 +401,8 @@ def lmpop(client: Client, argv: list[bytes]) -> Reply:
 # --- blocking --------------------------------------------------------------------------------------------------------------------
 
 
-def _timeout(client: Client, text: bytes) -> int:
-    """Milliseconds to wait, 0 for ever."""
-    now = client.clock.ms
-    end = timeout_seconds(text, now)
-    return end - now if end else 0
-
-
 def _block_pop(client: Client, argv: list[bytes], left: bool) -> Reply:
-    timeout = _timeout(client, argv[-1])
+    timeout = wait_ms(client, argv[-1])
     keys = argv[1:-1]
     for key in keys:
         found = _find_for_write(client, key)
@@ -454,7 +439,7 @@ def brpop(client: Client, argv: list[bytes]) -> Reply:
 def blmpop(client: Client, argv: list[bytes]) -> Reply:
     keys = keys_after_count(argv, 2, NUMKEYS_NOT_POSITIVE)
     left, count = _side_and_count(argv, 3 + len(keys))
-    timeout = _timeout(client, argv[1])
+    timeout = wait_ms(client, argv[1])
     popped = _pop_from_first(client, keys, left, count)
     return block(client, argv, keys, timeout, NULL_ARRAY, List.type_name) if popped is None else popped
 
@@ -467,7 +452,7 @@ def blmpop(client: Client, argv: list[bytes]) -> Reply:
 )
 def blmove(client: Client, argv: list[bytes]) -> Reply:
     from_left, to_left = _side(argv[3]), _side(argv[4])
-    timeout = _timeout(client, argv[5])
+    timeout = wait_ms(client, argv[5])
     return _block_move(client, argv, from_left, to_left, timeout, [b"LMOVE", argv[1], argv[2], argv[3], argv[4]])
 
 
@@ -478,7 +463,7 @@ def blmove(client: Client, argv: list[bytes]) -> Reply:
     replaced_by="`BLMOVE` with the `RIGHT` and `LEFT` arguments",
 )
 def brpoplpush(client: Client, argv: list[bytes]) -> Reply:
-    timeout = _timeout(client, argv[3])
+    timeout = wait_ms(client, argv[3])
     return _block_move(client, argv, False, True, timeout, [b"RPOPLPUSH", argv[1], argv[2]])
 
 

@@ -12,12 +12,11 @@ from typing import Final
 from mypy_extensions import i64
 
 from redloop.commands.scanning import ScanRequest, no_elements
-from redloop.engine.blocking import block
+from redloop.engine.blocking import block, wait_ms
 from redloop.engine.client import Client
 from redloop.engine.command import BLOCKING, DENYOOM, FAST, READONLY, WRITE, family
-from redloop.engine.options import Options, keys_after_count, parse_int_in_range, timeout_seconds
+from redloop.engine.options import Options, final_count, keys_after_count, parse_int_in_range
 from redloop.errors import (
-    COUNT_NOT_POSITIVE,
     NUMKEYS_NOT_POSITIVE,
     OUT_OF_RANGE,
     SCORE_NAN,
@@ -30,7 +29,7 @@ from redloop.errors import (
     wrong_arity,
 )
 from redloop.events import GENERIC, ZSET
-from redloop.numbers import INT64_MAX, format_double, parse_float, parse_int_between, parse_positive
+from redloop.numbers import INT64_MAX, format_double, parse_float, parse_positive
 from redloop.resp.replies import NULL_ARRAY, Reply
 from redloop.values.sorted_set import SortedSet
 
@@ -415,14 +414,7 @@ def _end_and_count(argv: list[bytes], at: int) -> tuple[bool, int]:
     end = options.word()
     if end not in (b"MIN", b"MAX"):
         raise RedisError(SYNTAX)
-    count = 1
-    if options.more():
-        if not options.next_is(b"COUNT"):
-            raise RedisError(SYNTAX)
-        count = parse_int_between(options.value(), 1, INT64_MAX, COUNT_NOT_POSITIVE)
-        if options.more():
-            raise RedisError(SYNTAX)
-    return end == b"MIN", count
+    return end == b"MIN", final_count(options)
 
 
 def _pop_from_first(client: Client, keys: list[bytes], lowest: bool, count: int) -> Reply:
@@ -451,15 +443,8 @@ def zmpop(client: Client, argv: list[bytes]) -> Reply:
 # --- blocking --------------------------------------------------------------------------------------------------------------------
 
 
-def _timeout(client: Client, text: bytes) -> int:
-    """Milliseconds to wait, 0 for ever."""
-    now = client.clock.ms
-    end = timeout_seconds(text, now)
-    return end - now if end else 0
-
-
 def _block_pop(client: Client, argv: list[bytes], lowest: bool) -> Reply:
-    timeout = _timeout(client, argv[-1])
+    timeout = wait_ms(client, argv[-1])
     keys = argv[1:-1]
     for key in keys:
         found = find_for_write(client, key)
@@ -496,6 +481,6 @@ def bzpopmax(client: Client, argv: list[bytes]) -> Reply:
 def bzmpop(client: Client, argv: list[bytes]) -> Reply:
     keys = keys_after_count(argv, 2, NUMKEYS_NOT_POSITIVE)
     lowest, count = _end_and_count(argv, 3 + len(keys))
-    timeout = _timeout(client, argv[1])
+    timeout = wait_ms(client, argv[1])
     popped = _pop_from_first(client, keys, lowest, count)
     return block(client, argv, keys, timeout, NULL_ARRAY, SortedSet.type_name) if popped is None else popped

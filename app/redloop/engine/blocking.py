@@ -11,6 +11,7 @@ from typing import Final
 
 from redloop.engine.client import PARKED_BLOCKED, Client
 from redloop.engine.command import Command
+from redloop.engine.options import timeout_seconds
 from redloop.engine.server import Server
 from redloop.errors import RedisError
 from redloop.events import EXPIRED, FLUSHED, STREAM, SWAPPED
@@ -192,6 +193,13 @@ class BlockedClients:
             return WAITS_ON
         self._finish(waiting, reply)
         return SERVED
+
+
+def wait_ms(client: Client, text: bytes) -> int:
+    """The timeout of a blocking command, given in seconds: the milliseconds to wait, 0 for ever."""
+    now = client.clock.ms
+    end = timeout_seconds(text, now)
+    return end - now if end else 0
 
 
 def block(

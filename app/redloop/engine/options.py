@@ -25,6 +25,7 @@ import math
 from typing import Final
 
 from redloop.errors import (
+    COUNT_NOT_POSITIVE,
     LEX_RANGE,
     LIMIT_NEGATIVE,
     NOT_A_FLOAT,
@@ -290,6 +291,18 @@ def _deadline(milliseconds: int, now_ms: int) -> int:
     if milliseconds > MAX_INT - now_ms:
         raise RedisError(TIMEOUT_OUT_OF_RANGE)
     return now_ms + milliseconds
+
+
+def final_count(options: Options) -> int:
+    """`[COUNT count]`, the last words of a request; 1 where it is not given (LMPOP, ZMPOP and their kin)."""
+    if not options.more():
+        return 1
+    if not options.next_is(b"COUNT"):
+        raise RedisError(SYNTAX)
+    count = parse_int_between(options.value(), 1, MAX_INT, COUNT_NOT_POSITIVE)
+    if options.more():
+        raise RedisError(SYNTAX)
+    return count
 
 
 def keys_and_limit(argv: list[bytes]) -> tuple[list[bytes], int]:
