@@ -45,10 +45,9 @@ from redloop.errors import (
     invalid_expire,
     out_of_range,
 )
-from redloop.numbers import as_float, as_int, as_long_double, parse_float, parse_int, parse_int_between, small_natural
+from redloop.numbers import INT64_MAX, as_float, as_int, as_long_double, parse_float, parse_int, parse_int_between, small_natural
 from redloop.values.stream_ids import MAX_ID, MAX_PART, SEQUENCE_BITS
 
-MAX_INT: Final = 9223372036854775807
 _INFINITIES: Final = {b"-inf": -math.inf, b"+inf": math.inf, b"inf": math.inf}
 _NUMERIC: Final = b"0123456789.-+eE"
 LONGEST_ID: Final = 127
@@ -149,7 +148,7 @@ def expiry_moment(text: bytes, unit: bytes, now_ms: int, command: str) -> int:
         amount *= 1000
     if unit == b"EX" or unit == b"PX":
         amount += now_ms
-    if amount > MAX_INT:
+    if amount > INT64_MAX:
         raise RedisError(invalid_expire(command))
     return amount
 
@@ -270,7 +269,7 @@ def timeout_seconds(text: bytes, now_ms: int) -> int:
         # A long double in Redis: what only that can hold is a number, but too large (or too small to count).
         raise RedisError(TIMEOUT_NOT_FLOAT if as_long_double(text) is None else TIMEOUT_OUT_OF_RANGE)
     milliseconds = seconds * 1000.0
-    if milliseconds > MAX_INT:
+    if milliseconds > INT64_MAX:
         raise RedisError(TIMEOUT_OUT_OF_RANGE)
     if milliseconds <= -1.0:
         raise RedisError(TIMEOUT_NEGATIVE)
@@ -288,7 +287,7 @@ def timeout_milliseconds(text: bytes, now_ms: int) -> int:
 def _deadline(milliseconds: int, now_ms: int) -> int:
     if milliseconds <= 0:
         return 0
-    if milliseconds > MAX_INT - now_ms:
+    if milliseconds > INT64_MAX - now_ms:
         raise RedisError(TIMEOUT_OUT_OF_RANGE)
     return now_ms + milliseconds
 
@@ -299,7 +298,7 @@ def final_count(options: Options) -> int:
         return 1
     if not options.next_is(b"COUNT"):
         raise RedisError(SYNTAX)
-    count = parse_int_between(options.value(), 1, MAX_INT, COUNT_NOT_POSITIVE)
+    count = parse_int_between(options.value(), 1, INT64_MAX, COUNT_NOT_POSITIVE)
     if options.more():
         raise RedisError(SYNTAX)
     return count
@@ -307,7 +306,7 @@ def final_count(options: Options) -> int:
 
 def keys_and_limit(argv: list[bytes]) -> tuple[list[bytes], int]:
     """`numkeys key [key ...] [LIMIT limit]`, the whole request; limit 0 where none was given (SINTERCARD, ZINTERCARD)."""
-    count = parse_int_between(argv[1], 1, MAX_INT, NUMKEYS_NOT_POSITIVE)
+    count = parse_int_between(argv[1], 1, INT64_MAX, NUMKEYS_NOT_POSITIVE)
     if count > len(argv) - 2:
         raise RedisError(NUMKEYS_TOO_MANY)
     limit = 0
@@ -315,5 +314,5 @@ def keys_and_limit(argv: list[bytes]) -> tuple[list[bytes], int]:
     while options.more():
         if not options.next_is(b"LIMIT") or not options.more():
             raise RedisError(SYNTAX)
-        limit = parse_int_between(options.value(), 0, MAX_INT, LIMIT_NEGATIVE)
+        limit = parse_int_between(options.value(), 0, INT64_MAX, LIMIT_NEGATIVE)
     return argv[2 : 2 + count], limit
