@@ -8,12 +8,14 @@ blocking time-outs and the slow log all follow. Nothing else in redloop reads th
 
 from __future__ import annotations
 
-from time import perf_counter_ns, sleep, time_ns
+from time import perf_counter, perf_counter_ns, sleep, time_ns
 from typing import Final
 
 from mypy_extensions import i64
 
-_monotonic: Final = perf_counter_ns  # a constant is found quicker than a global by compiled code
+# Constants are found quicker than globals by compiled code.
+_monotonic: Final = perf_counter_ns
+_seconds: Final = perf_counter  # the same clock as a float, which costs half; its 53 bits tell nanoseconds apart for a hundred days
 
 
 _NEVER: Final = 1 << 62
@@ -54,7 +56,7 @@ class Clock:
 
     def tick(self) -> i64:
         """Reads the monotonic clock, and the wall clock too when a millisecond has passed; returns monotonic nanoseconds."""
-        now: i64 = _monotonic()
+        now: i64 = int(_seconds() * 1e9)
         if now - self._read_at >= 1_000_000:
             self._read_at = now
             self._set_wall(time_ns() // 1_000_000)

@@ -131,13 +131,27 @@ _INFINITE: Final[dict[bytes, float]] = {
 }
 
 
+def _whole(raw: bytes) -> i64:
+    """The number that up to fifteen digits spell, as many as a double holds exactly; -1 for anything else."""
+    size: i64 = len(raw)
+    if size == 0 or size > 15:
+        return -1
+    number: i64 = 0
+    at: i64 = 0
+    while at < size:
+        digit: i64 = raw[at]
+        if digit < 48 or digit > 57:
+            return -1
+        number = number * 10 + digit - 48
+        at += 1
+    return number
+
+
 def as_float(raw: bytes) -> float | None:
     """The double that `raw` spells; None also where it is too large, vanishes to zero, or is nan."""
-    small = small_natural(raw)
-    if small >= 0:
-        return float(small)
-    if len(raw) < 16 and raw.isdigit():
-        return float(raw)
+    whole = _whole(raw)
+    if whole >= 0:
+        return float(whole)
     if raw.strip(_DECIMAL_CHARACTERS):
         infinite = _INFINITE.get(raw.lower()) if len(raw) <= 9 else None
         return infinite if infinite is not None else _hexadecimal_float(raw)

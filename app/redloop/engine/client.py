@@ -259,7 +259,9 @@ class Client:
         before = self.server.current
         self.server.current = self
         self.running = True
-        self.keyspace.touching = TOUCH_NOTHING if self.no_touch else self.keyspace.touch_mode
+        self.keyspace.touching = self.keyspace.touch_mode
+        if self.no_touch:
+            self.keyspace.touching = TOUCH_NOTHING
         try:
             if self.inline:
                 data = self.inline + data

@@ -61,7 +61,9 @@ def wire_end(argv: list[object], data: bytes, start: i64) -> i64:
             return -1
         length: i64 = len(arg)
         pos += length + 5 + _digits(length)
-    return -1 if pos > size else pos
+    if pos > size:  # not a conditional expression, which compiled code does with objects
+        return -1
+    return pos
 
 
 def word_end(data: bytes, start: i64) -> i64:

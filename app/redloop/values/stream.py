@@ -165,7 +165,9 @@ class Stream:
         while place <= last:
             node = nodes[place]
             low: i64 = 0 if node.master >= start else node.lower(start)
-            high: i64 = node.count if place < whole else node.lower(end + 1)
+            high: i64 = node.count
+            if place == whole:
+                high = node.lower(end + 1)
             if count:
                 high = node.cut(low, high, count - len(found))
             found.extend(node.entries(low, high))

@@ -159,12 +159,12 @@ class Node:
         size += _difference_size((ident & MAX_PART) - self.master_sequence)
         if self._has_fields_of(pairs):
             at: i64 = 1
-            for _ in range(width):
+            while at < 2 * width:
                 value = pairs[at]
                 size += entry_size(value)
                 strings.append(value)
                 at += 2
-            size += 2 if width < 125 else integer_size(int(width) + 3)
+            size += integer_size(int(width) + 3)
             if self.flags is not None:
                 self.flags.append(0)
         else:
@@ -254,7 +254,9 @@ class Node:
         """The end of the range that begins at `low` and has `need` live entries, at most `high`."""
         flags = self.flags
         if flags is None or self.live == self.count:
-            return min(high, low + need)
+            if need < high - low:
+                return low + need
+            return high
         while low < high and need > 0:
             if not flags[low] & DEAD:
                 need -= 1
@@ -278,8 +280,11 @@ class Node:
             return []
         width = self.width
         starts = self.starts
-        first: i64 = low * width if starts is None else starts[low]
-        last: i64 = high * width if starts is None else starts[high]
+        first: i64 = low * width
+        last: i64 = high * width
+        if starts is not None:
+            first = starts[low]
+            last = starts[high]
         packed = self.packed
         if packed is None:
             ids = self.ids[low:high]
