@@ -18,7 +18,7 @@ ERRORS = {
     "-ERR no such key", "-ERR source and destination objects are the same",
     "-EXECABORT Transaction discarded because of previous errors.",
 }  # fmt: skip
-STEP = 1.0  # megabytes: by such steps it is seen, as arenas and dicts grow
+STEP = 2.0  # megabytes: by such steps it is seen, as arenas and dicts grow
 ONE_COMMAND = 6.0  # megabytes the largest command brings, and what waits to be freed when it comes
 
 
@@ -44,7 +44,7 @@ def test_an_hour_at_the_limit(kind: str, full: bool, policy: str) -> None:
         assert found["evicted"] == 0
         assert found["refused"] > found["commands"] / 100
     else:
-        assert found["over"] < STEP
+        assert found["over"] < (STEP if full else STEP / 2)
         assert found["evicted"] > found["commands"] / 100
         assert found["refused"] == 0
     assert found["most_resident"] < 2 * room + 10
