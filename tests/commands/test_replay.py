@@ -61,3 +61,17 @@ def test_replaying_the_effects_gives_the_same_data(seed: int) -> None:
     for _, data in effects:
         replayer.client.feed(data)
     assert digest_of_all(first.server.keyspace) == digest_of_all(second.server.keyspace)
+
+
+@pytest.mark.parametrize("line", ["BITFIELD k OVERFLOW FAIL INCRBY u2 0 5", "BITFIELD k OVERFLOW FAIL INCRBY u2 1000 5"])
+@pytest.mark.parametrize("before", ["PING", "SET k abc"])
+def test_a_string_that_only_grew_is_not_forgotten(before: str, line: str) -> None:
+    """A real server forgets it: it passes on nothing, and after a restart the zeros are gone."""
+    first, second = House(), House()
+    effects: list[bytes] = []
+    first.server.add_sink(lambda _, data: effects.append(data))
+    client, replayer = first.visit(), second.visit()
+    client.say(before, line)
+    replayer.client.feed(b"".join(effects))
+    assert client.say("STRLEN k") != b":0\r\n"
+    assert digest_of_all(second.server.keyspace) == digest_of_all(first.server.keyspace)

@@ -94,6 +94,14 @@ def test_when_all_is_freed_and_it_is_still_too_much_writes_are_refused_however_l
     assert guest.say("FLUSHALL ASYNC", "CONFIG SET maxmemory 1", "SET a x") == b"+OK\r\n" * 2 + OOM
 
 
+def test_what_still_waits_to_be_freed_opens_no_way_past_a_limit_that_even_an_empty_server_exceeds() -> None:
+    house, guest = limited(20_000)
+    fill(guest, 10_000)
+    house.server.memory.readings = WhileTimePasses(house)
+    assert guest.say("FLUSHALL ASYNC", "CONFIG SET maxmemory 1", "SET a x") == b"+OK\r\n" * 2 + OOM
+    assert house.server.keyspace.trash
+
+
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-ttl"])
 def test_keys_go_when_others_come(policy: str) -> None:
     house, guest = limited(50, policy)

@@ -106,9 +106,11 @@ def test_without_a_policy_nothing_goes() -> None:
     assert evictor.choose() is None
 
 
-@pytest.mark.parametrize(("samples", "at_least"), [(3, 0.5), (10, 0.9)])
+@pytest.mark.parametrize(("samples", "at_least"), [(3, 0.45), (10, 0.9)])
 def test_among_many_keys_it_is_one_of_the_oldest(samples: int, at_least: float) -> None:
-    """The best of as many as are drawn for each goes: with ten samples it is of the oldest tenth, with three of the oldest third."""
+    """The best of as many as are drawn for each goes, or a better one of those seen before: one of the oldest fifth far more often than
+    each fifth time. (Of three, 52 % were seen, with a spread of one.)
+    """
     keyspace, evictor, clock = keyspace_of("allkeys-lru", samples)
     database = keyspace.databases[0]
     for number in range(20_000):

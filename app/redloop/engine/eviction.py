@@ -179,6 +179,8 @@ class Eviction:
             keyspace.trash.sweep(SWEEP_OBJECTS)
             self._measure()
             if keyspace.trash and self.clock.monotonic_ns() > deadline:
+                if self.limit < self.memory.at_start:  # all that waits to be freed cannot be enough
+                    break
                 self._go_on_later()
                 return True
         if self._excess() > 0 and self.evictor.policy != NONE:
