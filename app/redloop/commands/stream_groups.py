@@ -578,8 +578,6 @@ def _entries_read(text: bytes) -> int:
 def xgroup_create(client: Client, argv: list[bytes]) -> Reply:
     key = argv[2]
     make, entries_read = False, UNKNOWN
-    if len(argv) > 8:  # each option once would be enough
-        raise RedisError(unknown_subcommand_or_arity("xgroup", argv[1]))
     options = Options(argv, 5)
     while options.more():
         if options.next_is(b"MKSTREAM"):
@@ -591,6 +589,8 @@ def xgroup_create(client: Client, argv: list[bytes]) -> Reply:
     found = as_stream(client.db.find_for_write(key))
     if found is None and not make:
         raise RedisError(XGROUP_NEEDS_KEY)
+    if len(argv) > 8:  # each option once would be enough
+        raise RedisError(unknown_subcommand_or_arity("xgroup", argv[1]))
     ident = _position(argv[4], found)
     event_class = STREAM | ASIDE
     if found is None:
@@ -611,12 +611,15 @@ def xgroup_create(client: Client, argv: list[bytes]) -> Reply:
 def xgroup_setid(client: Client, argv: list[bytes]) -> Reply:
     key = argv[2]
     entries_read = UNKNOWN
-    if len(argv) > 5:
-        if len(argv) != 7 or argv[5].upper() != b"ENTRIESREAD":
+    options = Options(argv, 5)
+    while options.more():
+        if options.left() < 2 or not options.next_is(b"ENTRIESREAD"):
             raise RedisError(unknown_subcommand_or_arity("xgroup", argv[1]))
-        entries_read = _entries_read(argv[6])
+        entries_read = _entries_read(options.value())
     found = _stream_of_group(client, key)
     group = _existing_group(found, key, argv[3])
+    if len(argv) > 7:
+        raise RedisError(unknown_subcommand_or_arity("xgroup", argv[1]))
     group.last_id = _position(argv[4], found)
     group.entries_read = entries_read
     client.db.changed(key, STREAM | ASIDE, b"xgroup-setid")

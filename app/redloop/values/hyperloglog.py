@@ -192,10 +192,10 @@ def _raise_sparse(string: bytearray, index: int, value: int, limit: int) -> bool
 def _join(string: bytearray, at: int) -> None:
     """Joins runs of the same value that stand side by side, in the neighbourhood from `at` on."""
     for _ in range(_NEIGHBOURS):
-        if at >= len(string):
+        if at + 1 >= len(string):  # nothing stands beside the last, be it whole or not
             return
         length, count, value = _run(string, at)
-        if value and at + 1 < len(string) and string[at + 1] & 0x80:
+        if value and string[at + 1] & 0x80:
             _, more, other = _run(string, at + 1)
             if other == value and count + more <= _MOST_VALUES:
                 string[at : at + 2] = _values(value, count + more)
