@@ -164,6 +164,16 @@ def test_objects_that_come_take_what_others_took() -> None:
     assert machine.asked == asked
 
 
+def test_objects_that_go_are_gone_though_the_heap_grew_a_little_meanwhile() -> None:
+    machine, memory = begin()
+    fragment(machine, memory)
+    before, asked = memory.used, machine.asked
+    machine.objects -= 20_000
+    machine.held += MB
+    assert abs(before - memory.now() - 20 * MB) < MB
+    assert machine.asked == asked
+
+
 def test_many_changes_may_have_left_too_many_pieces_for_a_while() -> None:
     clock = ManualClock()
     machine = Machine()

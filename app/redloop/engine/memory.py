@@ -135,7 +135,8 @@ class HeapUse:
         self._most_blocks = max(self._most_blocks, blocks)
         self._end = end
         self.held = max(0, self.held + grown)
-        self.used = max(0.0, min(self.used + max(known, grown * self._share if grown > 0 else known), self.held))
+        more = grown * self._share if grown > 0 else 0.0
+        self.used = max(0.0, min(self.used + (max(known, more) if known > 0 else known + more), self.held))
 
     def _may_have(self, changes: int, now_ns: int) -> int:
         """How many free pieces there may be by now: no more than larger objects live, beside those of the interpreter.
