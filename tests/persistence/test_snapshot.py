@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from hypothesis import given, settings
@@ -133,40 +134,31 @@ def test_the_snapshot_is_the_state_at_its_beginning(random: Random, keys: int, r
     assert keyspace.upheavals == ()
 
 
-def test_segments_that_merge_under_the_walk_are_seen_once() -> None:
+def walk_while(count: int, touched: range, touch: Callable[[Database, bytes], object]) -> None:
+    """A snapshot of `count` keys sees each of them once, as it was, while some are touched between its slices."""
     keyspace = Keyspace(ManualClock(), 1, Random(1))
     database = keyspace.databases[0]
-    for number in range(4 * CAPACITY):
+    for number in range(count):
         database.put(key_of(number), number)
     before = state_of(keyspace)
     taker = Taker()
     snapshot = Snapshot(keyspace, taker)
     snapshot.begin()
-    for number in range(4 * CAPACITY):
-        database.remove(key_of(number))
+    for number in touched:
+        touch(database, key_of(number))
         if number % 7 == 0:
             snapshot.advance(0)
     while snapshot.advance(0):
         pass
     assert taker.state == before
+
+
+def test_segments_that_merge_under_the_walk_are_seen_once() -> None:
+    walk_while(4 * CAPACITY, range(4 * CAPACITY), lambda database, key: database.remove(key))
 
 
 def test_segments_that_split_under_the_walk_are_seen_once() -> None:
-    keyspace = Keyspace(ManualClock(), 1, Random(1))
-    database = keyspace.databases[0]
-    for number in range(2 * CAPACITY):
-        database.put(key_of(number), number)
-    before = state_of(keyspace)
-    taker = Taker()
-    snapshot = Snapshot(keyspace, taker)
-    snapshot.begin()
-    for number in range(CAPACITY, 12 * CAPACITY):
-        database.put(key_of(number), b"new")
-        if number % 7 == 0:
-            snapshot.advance(0)
-    while snapshot.advance(0):
-        pass
-    assert taker.state == before
+    walk_while(2 * CAPACITY, range(CAPACITY, 12 * CAPACITY), lambda database, key: database.put(key, b"new"))
 
 
 def test_a_stretch_wider_than_a_segment_is_kept_until_all_of_it_has_been_seen() -> None:
