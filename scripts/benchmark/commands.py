@@ -129,9 +129,9 @@ def pour(wire: Wire, item: Fill, plan: Plan, requests: int) -> None:
         wire.pour(commands(command, count - 1, start=1))
 
 
-def benchmark_run(server: Server, workload: Workload, depth: int, plan: Plan, requests: int) -> tuple[Cpu, Load, int]:
+def benchmark_run(server: Server, workload: Workload, depth: int, plan: Plan, requests: int, seed: int = 1) -> tuple[Cpu, Load, int]:
     words = [tool("redis-benchmark"), "-h", HOST, "-p", str(server.port), "-c", str(plan.clients), "-P", str(depth)]
-    words += ["-n", str(requests), "-d", str(plan.data), "-r", str(plan.keyspace), "--precision", "3", "--seed", "1"]
+    words += ["-n", str(requests), "-d", str(plan.data), "-r", str(plan.keyspace), "--precision", "3", "--seed", str(seed)]
     words += ["-t", workload.built_in] if workload.built_in else list(workload.send)
     before = server.cpu()
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")

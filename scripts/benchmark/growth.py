@@ -2,10 +2,14 @@
 
 Run with redis-benchmark at one depth, one command a test. The value is built once for each size, so a command may not shrink it: RPOPLPUSH
 goes onto itself, LPOP follows as many LPUSHes, and what SPOP or ZPOPMIN would show, SRANDMEMBER and ZRANK show.
+
+Both sizes take turns within each round, since a shared machine may be half as fast again from one second to the next; each round draws
+other members than the one before. The middle of the rounds is kept, of the times as well.
 """
 
 from __future__ import annotations
 
+import statistics
 from typing import Final, NamedTuple
 
 from benchmark.commands import NotSupportedError, Plan, benchmark_run, pour
@@ -17,6 +21,8 @@ SMALL: Final = 1_000
 LARGE: Final = 1_000_000
 DEPTH: Final = 16
 REQUESTS: Final = 8_000
+ROUNDS: Final = 5
+VALUE: Final = "bench:value"
 
 
 class Family(NamedTuple):
@@ -77,7 +83,7 @@ FAMILIES: Final = (
 
 
 class Growth(NamedTuple):
-    """Microseconds of server CPU per command at the two sizes."""
+    """Microseconds of server CPU per command at the two sizes, and how many times the one the other is."""
 
     test: str
     server: str
@@ -85,36 +91,45 @@ class Growth(NamedTuple):
     large_size: int
     small: float
     large: float
+    times: float
     refused: str = ""
 
 
 def measure(server: Server, plan: Plan, large_size: int) -> list[Growth]:
-    found: dict[tuple[str, int], float] = {}
-    refused: dict[str, str] = {}
-    tries: dict[str, None] = {}
-    for size in (SMALL, large_size):
-        for family in FAMILIES:
-            with Wire(server.port) as wire:
-                wire.call("FLUSHALL", "SYNC")
-                try:
-                    pour(wire, Fill(family.build, size + 1), plan, 0)
-                except NotSupportedError as reason:
-                    refused.update((text, str(reason)) for text in family.tries)
-            for text in family.tries:
-                tries[text] = None
-                if text not in refused:
-                    try:
-                        found[text, size] = cost(server, plan, text, size)
-                    except NotSupportedError as reason:
-                        refused[text] = str(reason)
     results = []
-    for text in tries:
-        small, large = found.get((text, SMALL), 0.0), found.get((text, large_size), 0.0)
-        results.append(Growth(text, server.label, SMALL, large_size, small, large, refused.get(text, "")))
+    for family in FAMILIES:
+        refused = build(server, plan, family, large_size)
+        for text in family.tries:
+            try:
+                if refused:
+                    raise NotSupportedError(refused)
+                rounds = [[cost(server, plan, text, size, turn) for size in (SMALL, large_size)] for turn in range(ROUNDS)]
+            except NotSupportedError as reason:
+                results.append(Growth(text, server.label, SMALL, large_size, 0.0, 0.0, 0.0, str(reason)))
+                continue
+            small, large = (statistics.median(each) for each in zip(*rounds, strict=True))
+            times = statistics.median(large / small for small, large in rounds)
+            results.append(Growth(text, server.label, SMALL, large_size, small, large, times))
     return results
 
 
-def cost(server: Server, plan: Plan, text: str, size: int) -> float:
-    words = tuple(text.replace("{middle}", str(size // 2)).split())
-    cpu, _, requests = benchmark_run(server, Workload(text, words), DEPTH, plan._replace(keyspace=size), REQUESTS)
+def build(server: Server, plan: Plan, family: Family, large_size: int) -> str:
+    """Both values, in an empty keyspace; what the server answered if it cannot."""
+    with Wire(server.port) as wire:
+        wire.call("FLUSHALL", "SYNC")
+        try:
+            for size in (SMALL, large_size):
+                pour(wire, Fill(sized(family.build, size), size + 1), plan, 0)
+        except NotSupportedError as reason:
+            return str(reason)
+    return ""
+
+
+def sized(words: tuple[str, ...], size: int) -> tuple[str, ...]:
+    return tuple(word.replace(VALUE, f"{VALUE}:{size}").replace("{middle}", str(size // 2)) for word in words)
+
+
+def cost(server: Server, plan: Plan, text: str, size: int, seed: int) -> float:
+    workload = Workload(text, sized(tuple(text.split()), size))
+    cpu, _, requests = benchmark_run(server, workload, DEPTH, plan._replace(keyspace=size), REQUESTS, seed)
     return cpu.total * 1e6 / requests

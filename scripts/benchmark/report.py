@@ -144,7 +144,7 @@ def growth(results: list[Growth]) -> str:
         if result.refused:
             rows.append([result.test, result.server, "not supported", "", ""])
         else:
-            rows.append([result.test, result.server, f"{result.small:.2f}", f"{result.large:.2f}", f"{result.large / result.small:.1f}"])
+            rows.append([result.test, result.server, f"{result.small:.2f}", f"{result.large:.2f}", f"{result.times:.1f}"])
     sizes = [f"{results[0].small_size:,}", f"{results[0].large_size:,}"]
     return table(["test", "server", *sizes, "times"], rows)
 
