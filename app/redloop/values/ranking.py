@@ -168,6 +168,18 @@ class Ranking:
         if len(self.members[first]) > LOAD:
             self._halve(first)
 
+    def _drop(self, chunk: int) -> None:
+        """Takes out an empty chunk of several."""
+        del self.scores[chunk]
+        del self.members[chunk]
+        if len(self.members) == 1:
+            self._index()
+        else:
+            del self.last_scores[chunk]
+            del self.last_members[chunk]
+            if self.counts is not None:
+                self.counts.remove(chunk, chunk + 1)
+
     def pop(self, lowest: bool) -> tuple[bytes, float]:
         """Takes out the first or the last entry; there is one."""
         chunk = 0 if lowest else len(self.members) - 1
@@ -180,8 +192,8 @@ class Ranking:
             score = scores.pop()
         if self.counts is not None:
             self.counts.add(chunk, -1)
-            if len(members) < LOAD // 8:
-                self._join(chunk)
+            if not members:  # drained from an end, as queues are: nothing of it was worth moving
+                self._drop(chunk)
             elif not lowest:
                 self.last_scores[chunk] = scores[-1]
                 self.last_members[chunk] = members[-1]

@@ -24,8 +24,8 @@ ORDERED: Final = 680
 CAPACITY: Final = 42
 """Entries each of several dicts may hold before it splits (a dict of 64 slots is full). Drawing one at random walks a quarter of that."""
 
-WIDE: Final = 170
-"""The same where nothing is drawn from the table: the fewer dicts, the more of them are in the processor's cache."""
+WIDE: Final = 682
+"""The same where nothing is drawn from the table: the fewer dicts, the more of them are in the processor's cache. A scan walks all of one."""
 
 POSITION_BITS: Final = 48
 POSITION_MASK: Final = (1 << POSITION_BITS) - 1
@@ -220,7 +220,7 @@ class Table:
 
     def _spread(self) -> None:
         """Deals the one dict out to many, each about half full."""
-        depth = (ORDERED // int(self.sparse)).bit_length() - 1
+        depth = (len(self.root) // int(self.sparse)).bit_length() - 1
         shift: i64 = POSITION_BITS - depth
         parts: list[dict[bytes, object]] = [{} for _ in range(1 << depth)]
         for key, value in self.root.items():
