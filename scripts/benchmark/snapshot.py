@@ -3,9 +3,10 @@
 Each server is filled over the wire: of ten keys eight are strings, one is a hash, one a list, of five members each. Then
 
 at rest     BGSAVE, until the file is in its place. Seconds by the wall, and of CPU: redis-server saves in a child of its own
-under load  redis-benchmark sends SET and GET of random strings all the time: some seconds alone, and then from the start of a BGSAVE to
-            its end. The rate is the server's own count of commands; stalls are those of `stall.Prober`; memory is what is resident, and
-            what of the child's is not its parent's, against what was there when the save began
+under load  redis-benchmark sends SET and GET of random strings all the time: from the start of a BGSAVE to its end, and then alone for as
+            long (the longest stall of half a minute is longer than that of a second). The rate is the server's own count of commands;
+            stalls are those of `stall.Prober`; memory is what is resident, and what of the child's is not its parent's, against what was
+            there when the save began
 loading     restarts with that file, and with an append-only file of the same keys, written as commands
 
 Nothing is pinned to a core here: a child that saves needs one of its own, if there is any.
@@ -37,7 +38,6 @@ DEPTH: Final = 16
 CLIENTS: Final = 25
 """Of each of the two redis-benchmarks."""
 WARM_SECONDS: Final = 1.0
-ALONE_SECONDS: Final = 5.0
 SAMPLE_SECONDS: Final = 0.05
 PATIENCE: Final = 600.0
 KILOBYTE: Final = 1024
@@ -85,8 +85,8 @@ def measure(launch: Launch, keys: int, directory: Path) -> Snapshot:
         saving_cpu = family_cpu(server) - spent
         with load(server.port, keys):
             time.sleep(WARM_SECONDS)
-            alone = watch(server, lambda: time.sleep(ALONE_SECONDS))
             during = watch(server, lambda: saved(server, file))
+            alone = watch(server, lambda: time.sleep(during.seconds))
         size = file.stat().st_size
         server.stop(signal.SIGTERM)
         loading, loading_cpu = restart(server, keys)
