@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -206,6 +207,28 @@ def test_silent_peers_are_asked_after_tcp_keepalive_seconds() -> None:
         keep_alive(sock, 2147483647)
 
     play(config, scene)
+
+
+def test_a_reply_is_not_held_back_until_the_one_before_is_acknowledged() -> None:
+    """TCP_NODELAY, which asyncio's own loop sets only where a socket names its protocol."""
+    options: list[int] = []
+
+    def look(peer: Peer) -> None:
+        with socket.socket(fileno=os.dup(peer.fd)) as twin:
+            options.append(twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        peer.close()
+
+    async def run() -> None:
+        config = settings()
+        listening = Listening(config, look)
+        listening.open()
+        try:
+            assert await greeting("127.0.0.1", config.port) == b""
+        finally:
+            listening.close()
+
+    asyncio.run(run())
+    assert options == [1]
 
 
 def test_maxclients_is_what_the_system_allows() -> None:
