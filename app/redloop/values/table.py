@@ -25,7 +25,7 @@ CAPACITY: Final = 42
 """Entries each of several dicts may hold before it splits (a dict of 64 slots is full). Drawing one at random walks a quarter of that."""
 
 WIDE: Final = 682
-"""The same where nothing is drawn from the table: the fewer dicts, the more of them are in the processor's cache. A scan walks all of one."""
+"""The same where nothing is drawn: the fewer dicts, the more of them are in the processor's cache. A scan walks a whole one."""
 
 POSITION_BITS: Final = 48
 POSITION_MASK: Final = (1 << POSITION_BITS) - 1
