@@ -1,7 +1,7 @@
 """Stream commands without groups (https://redis.io/docs/latest/commands/?group=stream).
 
 What is passed on has no time and no guess in it: the id that XADD gave, the length that trimming with `~` left. Ids are integers, see
-`values.stream_ids`; XREAD and the commands on groups are in `stream_groups`.
+`values.stream_ids`. Reading on from an id is in `stream_reading`, groups are in `stream_groups`, XINFO is in `stream_info`.
 """
 
 from __future__ import annotations
