@@ -6,17 +6,20 @@ local OURS = ...
 
 local type, tostring, getinfo, byte, match = type, tostring, debug.getinfo, string.byte, string.match
 
--- The first frame that is not ours, from `level` on as the caller counts; of the coroutine `co` if there is one.
+-- What is known of a frame, whose `level` is as the caller counts; of the coroutine `co` if there is one.
+local function info_at(level, co, what)
+  if co then
+    return getinfo(co, level, what)
+  end
+  return getinfo(level + 1, what)
+end
+
+-- The first frame from `level` on that is not ours, and its level.
 local function frame(level, co)
   level = co and level or level + 1
   local skipped = false
   while true do
-    local info
-    if co then
-      info = getinfo(co, level, "Sl")
-    else
-      info = getinfo(level, "Sl")
-    end
+    local info = info_at(level, co, "Sl")
     if not info or not (OURS[info.source] or skipped and info.what == "tail") then
       return info, co and level or level - 1
     end
@@ -24,20 +27,13 @@ local function frame(level, co)
   end
 end
 
--- How the script called the function of ours that stands at `level` or above.
-local function called(level, co)
+-- The first frame from `level` on of a function that scripts call in place of one of Lua's own, and its level.
+local function stand_in(level, co)
   level = co and level or level + 1
   while true do
-    local info
-    if co then
-      info = getinfo(co, level, "Sn")
-    else
-      info = getinfo(level, "Sn")
-    end
-    if not info then
-      return "?"
-    elseif info.source == "=\1" then
-      return info.name or "?", info.namewhat == "method"
+    local info = info_at(level, co, "Sn")
+    if not info or info.source == "=\1" then
+      return info, co and level or level - 1
     end
     level = level + 1
   end
@@ -63,13 +59,17 @@ local function seen(e, level, co)
   if not text then
     return e
   end
-  level = co and level or level + 1
+  local place, name, is_method = "", "?", false
+  if mark == 1 then
+    local info
+    info, level = stand_in(co and level or level + 1, co)
+    if info then
+      name, is_method = info.name or "?", info.namewhat == "method"
+    end
+    place = position((frame(level, co)))
+  end
   local number, rest = match(text, "^bad argument #(%d+) to '.-'(.*)$")
   if number then
-    local name, is_method = "?", false
-    if mark == 1 then
-      name, is_method = called(level, co)
-    end
     if is_method then
       number = number - 1
     end
@@ -79,21 +79,7 @@ local function seen(e, level, co)
       text = "bad argument #" .. number .. " to '" .. name .. "'" .. rest
     end
   end
-  if mark == 2 then
-    return text
-  end
-  while true do
-    local info
-    if co then
-      info = getinfo(co, level, "S")
-    else
-      info = getinfo(level, "S")
-    end
-    if not info or info.source == "=\1" then
-      return position((frame(level, co))) .. text
-    end
-    level = level + 1
-  end
+  return place .. text
 end
 
 local function trace(e)
