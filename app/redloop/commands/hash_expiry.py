@@ -20,6 +20,7 @@ from redloop.commands.hashes import (
 )
 from redloop.engine.client import Client
 from redloop.engine.command import DENYOOM, FAST, READONLY, WRITE, family
+from redloop.engine.options import moment_in
 from redloop.errors import (
     HASH_EXPIRE_NEGATIVE,
     HASH_NUMFIELDS_NOT_POSITIVE,
@@ -57,13 +58,10 @@ def _field_moment(text: bytes, unit: bytes, now_ms: int, name: str) -> int:
     amount = parse_int(text)
     if amount < 0:
         raise RedisError(HASH_EXPIRE_NEGATIVE)
-    if unit == b"EX" or unit == b"EXAT":
-        amount *= 1000
-    if unit == b"EX" or unit == b"PX":
-        amount += now_ms
-    if amount > LATEST:
+    moment = moment_in(unit, amount, now_ms)
+    if moment > LATEST:
         raise RedisError(invalid_expire(name))
-    return amount
+    return moment
 
 
 def _delete_past(client: Client, key: bytes, found: Hash, fields: list[bytes]) -> None:

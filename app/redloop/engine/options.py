@@ -144,13 +144,19 @@ def expiry_moment(text: bytes, unit: bytes, now_ms: int, command: str) -> int:
     amount = parse_int(text)
     if amount <= 0:
         raise RedisError(invalid_expire(command))
-    if unit == b"EX" or unit == b"EXAT":
-        amount *= 1000
-    if unit == b"EX" or unit == b"PX":
-        amount += now_ms
-    if amount > INT64_MAX:
+    moment = moment_in(unit, amount, now_ms)
+    if moment > INT64_MAX:
         raise RedisError(invalid_expire(command))
-    return amount
+    return moment
+
+
+def moment_in(unit: bytes, amount: int, now_ms: int) -> int:
+    """What an amount of EX, PX, EXAT or PXAT means, in milliseconds of the wall clock."""
+    if unit == b"EX":
+        return now_ms + amount * 1000
+    if unit == b"PX":
+        return now_ms + amount
+    return amount * 1000 if unit == b"EXAT" else amount
 
 
 def keys_after_count(argv: list[bytes], at: int, too_few: str, not_a_number: str = "") -> list[bytes]:
