@@ -44,7 +44,8 @@ def test_an_hour_at_the_limit(kind: str, full: bool, policy: str) -> None:
         assert found["evicted"] == 0
         assert found["refused"] > found["commands"] / 100
     else:
-        assert found["over"] < (STEP if full else STEP / 2)
+        assert found["over"] < room / SHARE + STEP / 4  # the last value that was evicted is on its way out
+        assert found["left"] < STEP / 2
         assert found["evicted"] > found["commands"] / 100
         assert found["refused"] == 0
     assert found["most_resident"] < 2 * room + 10
