@@ -28,7 +28,7 @@ Before the command may stand marks, for replies that cannot be equal to the byte
 
     [sorted] keys *     [pairs] config get *    [near 2] ttl k    [shape] randomkey    [fields] info server    [skip] lastsave
     [lines] info errorstats    [digits] client list    [mask id=\d+] client info    [as id] client id    [kind] object help
-    [but modules] hello 3
+    [but modules] hello 3             [only flags multi] client info
 
 (replies.py says what each means; several stand one after the other: `[sorted] [near 1] ...`; `b< [shape] 2`). Lines of a case file that are
 empty or start with `#` are for the reader. `@each config set x 1 | script flush` puts steps before every further line of the file

@@ -10,6 +10,7 @@
     [lines]     the order of the lines of a text does not matter
     [digits]    every run of digits in texts counts as the same
     [mask RE]   what matches the regular expression counts as the same
+    [only A B]  of texts with fields (`A=1 B=2`, or `A:1` a line) these only, where there are any of them
     [but NAME]  without the field NAME of a map or a flat array of pairs
     [as name]   remembers the reply (its first scalar) as {name} for later steps of the line; compared by shape
     [kind]      the type only (help texts: an array of lines)
@@ -133,6 +134,11 @@ def _masking(pattern: bytes) -> Callable[[bytes], bytes]:
     return functools.partial(re.compile(pattern).sub, b"#")
 
 
+def _only(names: str) -> Callable[[bytes], bytes]:
+    field = re.compile(rf"(?<![\w-])(?:{'|'.join(names.split())})[=:]\S*".encode())
+    return lambda text: b" ".join(field.findall(text)) or text
+
+
 def _ordered(text: bytes) -> bytes:
     return b"\n".join(sorted(text.splitlines()))
 
@@ -184,6 +190,9 @@ def compare(ours: bytes, theirs: bytes, marks: dict[str, str], seconds: float = 
     if "mask" in marks:
         mask = _masking(marks["mask"].encode())
         one, other = _mapped(one, mask), _mapped(other, mask)
+    if "only" in marks:
+        only = _only(marks["only"])
+        one, other = _mapped(one, only), _mapped(other, only)
     if "lines" in marks:
         one, other = _mapped(one, _ordered), _mapped(other, _ordered)
     if "sorted" in marks or "pairs" in marks:
