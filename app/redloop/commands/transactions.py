@@ -85,18 +85,21 @@ def exec_(client: Client, argv: list[bytes]) -> Reply:
         raise RedisError(EXEC_WITHOUT_MULTI)
     server = client.server
     changed = server.watched.changed(client)
-    client.end_transaction()
     server.watched.unwatch(client)
-    if transaction.broken:
-        raise RedisError(EXECABORT)
-    if changed:
+    if transaction.broken or changed:
+        client.end_transaction()
+        if transaction.broken:
+            raise RedisError(EXECABORT)
         return NULL_ARRAY
     effects = server.effects
     effects.depth += 1
     client.may_not_block = True
+    transaction.running = client.last_command
     try:
         replies = [_run(client, queued, arguments) for queued, arguments in transaction.queued]
     finally:
+        client.last_command = transaction.running
+        client.end_transaction()  # until now the client is in it, for those who look
         client.may_not_block = False
         effects.depth -= 1
     effects.replay_nothing()  # EXEC itself: its commands have said what is to be replayed

@@ -83,12 +83,13 @@ def _pass(client: Client, command: Command, argv: list[bytes]) -> object:
 
 
 class Transaction:
-    """What a client has queued since MULTI. `broken`: a command could not be queued, so EXEC will run none."""
+    """What a client has queued since MULTI. `broken`: a command could not be queued, EXEC will run none. `running`: EXEC, while it does."""
 
     def __init__(self) -> None:
         self.queued: list[tuple[Command, list[bytes]]] = []
         self.size = 0  # bytes of their arguments
         self.broken = False
+        self.running: Command | None = None
 
     def memory_size(self) -> int:
         """About the bytes of what is queued."""

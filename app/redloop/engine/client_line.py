@@ -13,6 +13,8 @@ def describe(client: Any) -> str:
     server = client.server
     now = client.clock.ms
     flags = "".join(client.flags()) or "N"
+    transaction = client.transaction
+    command = client.last_command if transaction is None or transaction.running is None else transaction.running
     received, owed = client.input_size(), client.output_size()
     fields = [
         ("id", str(client.id)),
@@ -27,12 +29,12 @@ def describe(client: Any) -> str:
         ("sub", str(server.pubsub.channels.count(client))),
         ("psub", str(server.pubsub.patterns.count(client))),
         ("ssub", str(server.pubsub.shards.count(client))),
-        ("multi", str(len(client.transaction.queued)) if client.transaction is not None else "-1"),
+        ("multi", str(len(transaction.queued)) if transaction is not None else "-1"),
         ("watch", str(server.watched.count(client))),
         ("qbuf", str(received)),
         ("qbuf-free", "0"),
         ("argv-mem", "0"),
-        ("multi-mem", str(client.transaction.memory_size() if client.transaction is not None else 0)),
+        ("multi-mem", str(transaction.memory_size() if transaction is not None else 0)),
         ("rbs", "0"),
         ("rbp", "0"),
         ("obl", str(sum([len(piece) for piece in client.out]))),
@@ -40,7 +42,7 @@ def describe(client: Any) -> str:
         ("omem", str(owed)),
         ("tot-mem", str(client.memory_size())),
         ("events", "rw" if client.peer.pending() else "r"),
-        ("cmd", client.last_command.name if client.last_command is not None else "NULL"),
+        ("cmd", command.name if command is not None else "NULL"),
         ("user", client.user.title()),
         ("redir", str(server.tracking.redirection(client))),
         ("resp", "3" if client.resp3 else "2"),
