@@ -124,10 +124,11 @@ def _read(client: Client, argv: list[bytes], grouped: bool) -> Reply:
     read: list[tuple[bytes, list[object]]] = []
     if grouped:
         client.server.effects.replay_nothing()
-    for position, found in enumerate(streams):
+    for position, key in enumerate(request.keys):
+        found = as_stream(client.db.find(key))  # looked up, and counted, once for its id and once for its entries, as in Redis
         if found is None:
             continue
-        key, start = request.keys[position], starts[position]
+        start = starts[position]
         entries: list[object] | None = None
         if grouped:
             entries = _read_group(client, key, found, groups[position], request, start)
