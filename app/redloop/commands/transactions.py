@@ -107,7 +107,13 @@ def exec_(client: Client, argv: list[bytes]) -> Reply:
 
 
 def _run(client: Client, queued: Command, arguments: list[bytes]) -> object:
-    """Runs a queued command, unless what its user may do has changed since."""
+    """Runs a queued command, unless what its user may do has changed since. Once it has killed its own client there are no replies."""
+    silent = client.closing
+    reply = _run_allowed(client, queued, arguments)
+    return NOTHING if silent else reply
+
+
+def _run_allowed(client: Client, queued: Command, arguments: list[bytes]) -> object:
     if client.access_guards:
         denial = client.server.access.refuse(client, queued, arguments, MULTI)
         if denial is not None:

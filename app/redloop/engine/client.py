@@ -560,8 +560,7 @@ class Client:
 
     def _settle_pushes(self) -> None:
         if self.late or self.last:
-            self.out.extend(self.late)
-            self.out.extend(self.last)
+            self.out.extend(self.late if self.closing else self.late + self.last)
             self.late.clear()
             self.last.clear()
         self.unsettled = self.muted or self.skipping > 0 or self.caching
@@ -641,8 +640,9 @@ class Client:
         What its own command brings a client goes behind the reply.
         """
         if self.running:
-            self.late.append(data)
-            self.unsettled = True
+            if not self.closing:  # it may have closed itself within EXEC: what comes behind that is done, but not told
+                self.late.append(data)
+                self.unsettled = True
             return
         if not self.out:
             self.server.flush_soon(self)
@@ -658,7 +658,7 @@ class Client:
 
     def push_ahead(self, data: bytes) -> None:
         """`push`, but before the reply of its own command, if it is to have one."""
-        if self.running and not self.muted and not self.skipping:
+        if self.running and not self.muted and not self.skipping and not self.closing:
             self.out.append(data)
         else:
             self.push(data)
