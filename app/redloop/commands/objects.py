@@ -37,8 +37,12 @@ def object_refcount(client: Client, argv: list[bytes]) -> Reply:
 
 
 def reference_count(value: object, config: Config) -> int:
-    """How many references Redis would count."""
-    if encoding(value, config) == b"int":
+    """How many references Redis would count. Under an LRU or LFU limit it shares none, since each key needs a time of use of its own.
+
+    As the server is set now: no value remembers how it was set when it was made, nor whether COPY made it (which shares nothing).
+    """
+    alone = config.maxmemory and config.maxmemory_policy.endswith(("lru", "lfu"))
+    if not alone and encoding(value, config) == b"int":
         assert isinstance(value, (bytes, int))
         if 0 <= int(value) < SHARED_INTEGERS:
             return SHARED_REFCOUNT
