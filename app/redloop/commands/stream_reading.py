@@ -108,7 +108,6 @@ def _start(text: bytes, found: Stream | None, grouped: bool) -> int:
 
 def _read(client: Client, argv: list[bytes], grouped: bool) -> Reply:
     request = _Request(client, argv, grouped)
-    streams: list[Stream | None] = []
     groups: list[Group] = []
     starts: list[int] = []
     for at, key in enumerate(request.keys):
@@ -119,7 +118,6 @@ def _read(client: Client, argv: list[bytes], grouped: bool) -> Reply:
             if group is None:
                 raise RedisError(no_group(key, request.group) + " in XREADGROUP with GROUP option")
             groups.append(group)
-        streams.append(found)
         starts.append(_start(text, found, grouped))
     read: list[tuple[bytes, list[object]]] = []
     if grouped:
@@ -137,7 +135,7 @@ def _read(client: Client, argv: list[bytes], grouped: bool) -> Reply:
         if entries is not None:
             read.append((key, entries))
     if not read:
-        return _wait(client, argv, request, streams) if request.blocks else NULL_ARRAY
+        return _wait(client, argv, request, starts) if request.blocks else NULL_ARRAY
     if client.resp3:
         flat: list[object] = []
         for key, entries in read:
@@ -147,14 +145,13 @@ def _read(client: Client, argv: list[bytes], grouped: bool) -> Reply:
     return [[key, entries] for key, entries in read]
 
 
-def _wait(client: Client, argv: list[bytes], request: _Request, streams: list[Stream | None]) -> Reply:
+def _wait(client: Client, argv: list[bytes], request: _Request, starts: list[int]) -> Reply:
     """Waits, from now on for what comes behind the ids that `$` means now. A reader in a group also hears when key or group go."""
     argv = argv.copy()
     first_id = request.first + len(request.keys)
     for position, text in enumerate(request.ids):
         if text == b"$":
-            found = streams[position]
-            argv[first_id + position] = format_id(0 if found is None else found.last_id)
+            argv[first_id + position] = format_id(starts[position])
     timeout = max(request.end_ms - client.clock.ms, 1) if request.end_ms else 0
     return block(client, argv, request.keys, timeout, NULL_ARRAY, b"" if request.grouped else Stream.type_name)
 

@@ -560,7 +560,9 @@ class Client:
 
     def _settle_pushes(self) -> None:
         if self.late or self.last:
-            self.out.extend(self.late if self.closing else self.late + self.last)
+            self.out.extend(self.late)
+            if not self.closing:
+                self.out.extend(self.last)
             self.late.clear()
             self.last.clear()
         self.unsettled = self.muted or self.skipping > 0 or self.caching
